@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMI_DRIVER_H
+#define VMI_DRIVER_H
+
+/**
+ * @file
+ * For authors of drivers: the table that says what a driver can do, where its bytes come from, and
+ * how it reports failure.
+ */
+
+#include <vmi/live.h>
+#include <vmi/vmi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- failure -------------------------------------------------------------------------------- */
+
+/**
+ * Say what went wrong where it is detected: lower case, no full stop, numbers in hex with their
+ * kind ("gfn 0x11"). Returns `status`. A NULL err costs nothing.
+ */
+VMI_API enum vmi_status vmi_fail(struct vmi_error *err, enum vmi_status status, const char *fmt,
+				 ...) VMI_PRINTF(3, 4);
+/** Put context in front of a failure that came from below. Returns `status`. */
+VMI_API enum vmi_status vmi_wrap(struct vmi_error *err, enum vmi_status status, const char *fmt,
+				 ...) VMI_PRINTF(3, 4);
+
+/* ---- the bytes of an image ------------------------------------------------------------------ */
+
+struct vmi_source;
+
+/** As the user named it. Borrowed. */
+VMI_API const char *vmi_source_name(const struct vmi_source *source);
+/** Fixed when it was opened. */
+VMI_API uint64_t vmi_source_size(const struct vmi_source *source);
+/** All of it, mapped until the source closes, or NULL: then vmi_source_read(). */
+VMI_API const uint8_t *vmi_source_map(const struct vmi_source *source);
+/**
+ * Copy `len` bytes at `offset`; safe from any thread.
+ *
+ * VMI_ERR_CORRUPT  they end past the end of the source
+ * VMI_ERR_IO       the host failed, or the file has become shorter
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_source_read(const struct vmi_source *source,
+						    uint64_t offset, void *buf, size_t len,
+						    struct vmi_error *err);
+/**
+ * The end of the data or hole at `offset`, not above `end`; *hole says which. A hole reads as
+ * zeros. Where the host cannot tell, all is data.
+ */
+VMI_API uint64_t vmi_source_stretch(const struct vmi_source *source, uint64_t offset, uint64_t end,
+				    bool *hole);
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+/** What open() is given. Borrowed for the life of the driver's state. */
+struct vmi_target {
+	const char *name;                /**< as typed */
+	const struct vmi_source *source; /**< NULL when the target is no file */
+	/** Remember something odd for vmi_warning(); only during open(). */
+	void (*warn)(const struct vmi_target *target, const char *fmt, ...) VMI_PRINTF(2, 3);
+};
+
+/**
+ * A driver: a name, a way in, and what it can do.
+ *
+ * `self` is `state_size` zeroed bytes, allocated and freed by the core. The functions before the
+ * groups are mandatory, unless said otherwise. A group may be left out, and the core then refuses
+ * on the driver's behalf; it is all there or absent. Functions leave outputs alone on failure.
+ */
+struct vmi_driver_ops {
+	const char *name; /**< as typed after --driver, as printed in errors */
+	size_t state_size;
+	/** page.get, page.put, run_next and registers.get may run in several threads at once. */
+	bool concurrent;
+
+	/** Is this target mine? `head` is the first `len` bytes of the source, NULL when no file.
+	 */
+	bool (*probe)(const struct vmi_target *target, const uint8_t *head, size_t len);
+	/** May clear bits of *caps that this target lacks after all; never sets one. */
+	enum vmi_status (*open)(void *self, const struct vmi_target *target, unsigned *caps,
+				struct vmi_error *err);
+	/** Exactly once after open(), failed or not. */
+	void (*close)(void *self);
+	/** Fills format, machine, max_gfn, vcpus; the core the rest. */
+	void (*info)(void *self, struct vmi_info *info);
+	/** Optional: the VMCOREINFO text, borrowed for the life of the state; NULL when none. */
+	const char *(*vmcoreinfo)(void *self, size_t *len);
+
+	struct { /* VMI_CAP_READ */
+		/**
+		 * Pin one page: fills data, known, extent and pin. Its bytes stay put until put().
+		 * VMI_ERR_NOT_SAVED when no byte of it is held.
+		 */
+		enum vmi_status (*get)(void *self, vmi_gfn gfn, struct vmi_page *page,
+				       struct vmi_error *err);
+		void (*put)(void *self, struct vmi_page *page);
+		/** As vmi_run_next(). */
+		enum vmi_status (*run_next)(void *self, vmi_gpa from, struct vmi_run *run,
+					    struct vmi_error *err);
+	} page;
+
+	/** VMI_CAP_WRITE: within one page. */
+	enum vmi_status (*write)(void *self, vmi_gpa gpa, const void *buf, size_t len,
+				 struct vmi_error *err);
+
+	struct { /* VMI_CAP_QUERY_PROTECTION by get, VMI_CAP_SET_PROTECTION by set */
+		enum vmi_status (*get)(void *self, uint16_t view, vmi_gfn gfn, unsigned *access,
+				       unsigned *options, struct vmi_error *err);
+		enum vmi_status (*set)(void *self, uint16_t view, vmi_gfn gfn, unsigned access,
+				       unsigned options, struct vmi_error *err);
+	} access;
+
+	struct { /* VMI_CAP_QUERY_REGISTERS by get, VMI_CAP_SET_REGISTERS by set */
+		/** `regs` is zeroed; set what is there. `vcpu` is below info's count. */
+		enum vmi_status (*get)(void *self, unsigned vcpu, struct vmi_registers *regs,
+				       struct vmi_error *err);
+		enum vmi_status (*set)(void *self, unsigned vcpu, const struct vmi_registers *regs,
+				       struct vmi_error *err);
+	} registers;
+
+	struct { /* VMI_CAP_VIEW_CONTROL */
+		enum vmi_status (*initial)(void *self, uint16_t *view, struct vmi_error *err);
+		enum vmi_status (*create)(void *self, unsigned access, uint16_t *view,
+					  struct vmi_error *err);
+		enum vmi_status (*destroy)(void *self, uint16_t view, struct vmi_error *err);
+		enum vmi_status (*switch_to)(void *self, uint16_t view, struct vmi_error *err);
+		enum vmi_status (*change_gfn)(void *self, uint16_t view, vmi_gfn from, vmi_gfn to,
+					      struct vmi_error *err);
+		enum vmi_status (*reset_gfn)(void *self, uint16_t view, vmi_gfn gfn,
+					     struct vmi_error *err);
+	} view;
+
+	struct { /* VMI_CAP_EVENT_CONTROL */
+		enum vmi_status (*enable)(void *self, const struct vmi_monitor *monitor,
+					  struct vmi_error *err);
+		enum vmi_status (*disable)(void *self, const struct vmi_monitor *monitor,
+					   struct vmi_error *err);
+		enum vmi_status (*pending)(void *self, size_t *count, struct vmi_error *err);
+		enum vmi_status (*overhead)(void *self, uint64_t *nanoseconds,
+					    struct vmi_error *err);
+		/** Every event taken is answered by what `handler` returns, exactly once. */
+		enum vmi_status (*wait)(void *self, int timeout_ms, vmi_event_fn *handler,
+					void *context, struct vmi_error *err);
+	} event;
+
+	struct { /* VMI_CAP_VM_CONTROL */
+		/** The core nests: pause and resume alternate. */
+		enum vmi_status (*pause)(void *self, struct vmi_error *err);
+		enum vmi_status (*resume)(void *self, struct vmi_error *err);
+		enum vmi_status (*allocate)(void *self, vmi_gfn *gfn, struct vmi_error *err);
+		enum vmi_status (*allocate_at)(void *self, vmi_gfn gfn, struct vmi_error *err);
+		enum vmi_status (*free)(void *self, vmi_gfn gfn, struct vmi_error *err);
+		enum vmi_status (*inject)(void *self, unsigned vcpu,
+					  const struct vmi_interrupt *interrupt,
+					  struct vmi_error *err);
+		enum vmi_status (*reset)(void *self, struct vmi_error *err);
+	} control;
+};
+
+/** Open a target with a driver of your own. */
+VMI_API VMI_CHECKED enum vmi_status
+vmi_open_driver(struct vmi **vm, const struct vmi_driver_ops *ops, const char *target,
+		const struct vmi_open_options *options, struct vmi_error *err);
+
+/** The capability mask that a table gives: a half-filled group gives no bit. */
+VMI_API unsigned vmi_driver_capabilities(const struct vmi_driver_ops *ops);
+/** The built-in drivers in probe order; NULL behind the last. */
+VMI_API const struct vmi_driver_ops *vmi_driver_builtin(unsigned index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

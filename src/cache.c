@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page cache: sets of up to 8 lines.
+ *
+ *     gfn & (sets - 1)  ->  | tag tag tag tag tag tag tag tag |   one cache line to look at
+ *                              |
+ *                              v
+ *                           line: the driver's page, how many hold it
+ *
+ * Within a set the line to evict is the first one not used since all others were (bit-PLRU).
+ * A flushed line that is still pinned loses its tag and goes back to the driver with its last pin;
+ * a table that was replaced lives on until its last pin is gone.
+ */
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache.h"
+
+enum { WAYS = 8 };
+#define NO_GFN UINT64_MAX
+
+struct line {
+	struct vmi_page page;
+	struct table *table;
+	uint32_t pins;
+	bool filled; /* holds a page of the driver */
+};
+
+struct table {
+	size_t sets; /* a power of two */
+	unsigned ways;
+	size_t used;
+	size_t pins;
+	bool retired;
+	uint64_t *tags;  /* sets * WAYS */
+	uint8_t *recent; /* sets: bit per way */
+	struct line *lines;
+};
+
+struct cache {
+	const struct vmi_driver_ops *ops;
+	void *self;
+	struct table *table; /* NULL: off */
+	uint64_t hits, misses;
+};
+
+static void table_free(struct table *table)
+{
+	if (!table)
+		return;
+	free(table->tags);
+	free(table->recent);
+	free(table->lines);
+	free(table);
+}
+
+static struct table *table_create(size_t slots)
+{
+	struct table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return NULL;
+	table->ways = slots < WAYS ? (unsigned)slots : WAYS;
+	table->sets = 1;
+	while (table->sets <= slots / WAYS / 2)
+		table->sets *= 2;
+	if (table->sets <= SIZE_MAX / WAYS / sizeof(*table->lines)) {
+		table->tags = malloc(table->sets * WAYS * sizeof(*table->tags));
+		table->recent = calloc(table->sets, sizeof(*table->recent));
+		table->lines = calloc(table->sets * WAYS, sizeof(*table->lines));
+	}
+	if (!table->tags || !table->recent || !table->lines) {
+		table_free(table);
+		return NULL;
+	}
+	memset(table->tags, 0xff, table->sets * WAYS * sizeof(*table->tags));
+	return table;
+}
+
+struct cache *cache_create(const struct vmi_driver_ops *ops, void *self, size_t slots)
+{
+	struct cache *cache = calloc(1, sizeof(*cache));
+
+	if (!cache)
+		return NULL;
+	cache->ops = ops;
+	cache->self = self;
+	if (slots && !(cache->table = table_create(slots))) {
+		free(cache);
+		return NULL;
+	}
+	return cache;
+}
+
+/* Give the line's page back to the driver; nobody holds it. */
+static void line_empty(struct cache *cache, struct line *line)
+{
+	cache->ops->page.put(cache->self, &line->page);
+	line->filled = false;
+	line->table->used--;
+}
+
+/* Empty what is not pinned; the rest is forgotten and empties itself later. */
+static void table_flush(struct cache *cache, struct table *table)
+{
+	for (size_t i = 0; i < table->sets * WAYS; i++) {
+		table->tags[i] = NO_GFN;
+		if (table->lines[i].filled && !table->lines[i].pins)
+			line_empty(cache, &table->lines[i]);
+	}
+}
+
+static void table_retire(struct cache *cache, struct table *table)
+{
+	if (!table)
+		return;
+	table_flush(cache, table);
+	if (table->pins)
+		table->retired = true;
+	else
+		table_free(table);
+}
+
+void cache_destroy(struct cache *cache)
+{
+	if (!cache)
+		return;
+	assert(!cache->table || !cache->table->pins);
+	table_retire(cache, cache->table);
+	free(cache);
+}
+
+static unsigned set_victim(const struct table *table, size_t set)
+{
+	unsigned choice = WAYS;
+
+	for (unsigned way = 0; way < table->ways; way++) {
+		const struct line *line = &table->lines[set * WAYS + way];
+		if (line->pins)
+			continue;
+		if (!line->filled || !(table->recent[set] >> way & 1))
+			return way;
+		if (choice == WAYS)
+			choice = way;
+	}
+	return choice;
+}
+
+static void set_touch(struct table *table, size_t set, unsigned way)
+{
+	uint8_t all = (uint8_t)((1u << table->ways) - 1);
+
+	table->recent[set] |= (uint8_t)(1u << way);
+	if (table->recent[set] == all)
+		table->recent[set] = (uint8_t)(1u << way);
+}
+
+/* The slow half of cache_get(): fetch, and keep it when a line is free. */
+static enum vmi_status cache_fill(struct cache *cache, size_t set, vmi_gfn gfn,
+				  struct vmi_page *page, struct vmi_error *err)
+{
+	struct table *table = cache->table;
+	struct vmi_page fresh = {0};
+	enum vmi_status st = cache->ops->page.get(cache->self, gfn, &fresh, err);
+
+	if (st)
+		return st;
+	unsigned way = table ? set_victim(table, set) : WAYS;
+	if (way == WAYS) {
+		*page = fresh;
+		page->line = NULL;
+		return VMI_OK;
+	}
+	struct line *line = &table->lines[set * WAYS + way];
+	line->table = table;
+	if (line->filled)
+		line_empty(cache, line);
+	line->page = fresh;
+	line->page.line = line;
+	line->filled = true;
+	line->pins = 1;
+	table->used++;
+	table->pins++;
+	table->tags[set * WAYS + way] = gfn;
+	set_touch(table, set, way);
+	*page = line->page;
+	return VMI_OK;
+}
+
+enum vmi_status cache_get(struct cache *cache, vmi_gfn gfn, struct vmi_page *page,
+			  struct vmi_error *err)
+{
+	struct table *table = cache->table;
+
+	if (!table)
+		return cache_fill(cache, 0, gfn, page, err);
+
+	size_t set = gfn & (table->sets - 1);
+	const uint64_t *tags = &table->tags[set * WAYS];
+	for (unsigned way = 0; way < WAYS; way++) {
+		if (tags[way] != gfn)
+			continue;
+		struct line *line = &table->lines[set * WAYS + way];
+		cache->hits++;
+		line->pins++;
+		table->pins++;
+		set_touch(table, set, way);
+		*page = line->page;
+		return VMI_OK;
+	}
+	cache->misses++;
+	return cache_fill(cache, set, gfn, page, err);
+}
+
+void cache_put(struct cache *cache, struct vmi_page *page)
+{
+	struct line *line = page->line;
+
+	if (!line) {
+		cache->ops->page.put(cache->self, page);
+		return;
+	}
+	struct table *table = line->table;
+	assert(line->pins && table->pins);
+	line->pins--;
+	table->pins--;
+	if (!line->pins && table->tags[line - table->lines] == NO_GFN)
+		line_empty(cache, line);
+	if (!table->pins && table->retired)
+		table_free(table);
+}
+
+enum vmi_status cache_resize(struct cache *cache, size_t slots, struct vmi_error *err)
+{
+	struct table *table = NULL;
+
+	if (slots && !(table = table_create(slots)))
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for a page cache of %zu slots",
+				slots);
+	table_retire(cache, cache->table);
+	cache->table = table;
+	cache->hits = cache->misses = 0;
+	return VMI_OK;
+}
+
+void cache_flush(struct cache *cache)
+{
+	if (cache->table)
+		table_flush(cache, cache->table);
+}
+
+void cache_flush_gfn(struct cache *cache, vmi_gfn gfn)
+{
+	struct table *table = cache->table;
+
+	if (!table)
+		return;
+	size_t set = gfn & (table->sets - 1);
+	for (unsigned way = 0; way < WAYS; way++) {
+		if (table->tags[set * WAYS + way] != gfn)
+			continue;
+		table->tags[set * WAYS + way] = NO_GFN;
+		if (!table->lines[set * WAYS + way].pins)
+			line_empty(cache, &table->lines[set * WAYS + way]);
+	}
+}
+
+void cache_stats(const struct cache *cache, struct vmi_cache_stats *stats)
+{
+	const struct table *table = cache->table;
+
+	*stats = (struct vmi_cache_stats){
+		.slots = table ? table->sets * table->ways : 0,
+		.used = table ? table->used : 0,
+		.hits = cache->hits,
+		.misses = cache->misses,
+	};
+}

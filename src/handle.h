@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMI_HANDLE_H
+#define VMI_HANDLE_H
+
+#include <stdatomic.h>
+
+#include "cache.h"
+#include "source.h"
+#include "tlb.h"
+
+enum { WARNINGS_MAX = 64 };
+
+/** What handles share: the driver's open state. Immutable after open, counted. */
+struct target {
+	struct vmi_target view; /* first: warn() finds the rest by it */
+	const struct vmi_driver_ops *ops;
+	void *self;
+	struct vmi_source *source;
+	char *name;
+	struct vmi_info info;
+	char *warnings[WARNINGS_MAX];
+	unsigned warning_count, warnings_dropped;
+	atomic_uint handles;
+};
+
+struct vmi {
+	struct target *target;
+	struct cache *cache;
+	size_t page_slots, translation_slots; /* to enable with */
+	struct tlb tlb;
+	size_t string_limit;
+	unsigned pauses;
+};
+
+/* The one place that refuses: the driver lacks a group, or this target does. */
+VMI_CHECKED enum vmi_status require(const struct vmi *vm, enum vmi_capability need,
+				    struct vmi_error *err);
+
+/* Forget whatever the guest may have changed. */
+static inline void handle_forget(struct vmi *vm)
+{
+	tlb_flush(&vm->tlb);
+	cache_flush(vm->cache);
+}
+
+/* How many bytes of `page` from `offset` on are known, up to `max` in all. */
+static inline size_t page_known(const struct vmi_page *page, size_t offset, size_t max)
+{
+	if (!page->known)
+		return page->extent - offset < max ? page->extent - offset : max;
+	size_t n = 0;
+	while (n < max && offset + n < VMI_PAGE_SIZE &&
+	       (page->known[(offset + n) / 64] >> (offset + n) % 64 & 1))
+		n++;
+	return n;
+}
+
+/*
+ * The status that stands behind a place that cannot be read although its page has been found: the
+ * page is held in part.
+ */
+VMI_CHECKED enum vmi_status fail_partial(vmi_gpa gpa, struct vmi_error *err);
+
+/*
+ * Where `addr` of a space is: its gpa, and how many bytes from there on are mapped in one piece
+ * (`span`, at least 1). NULL space: physical.
+ */
+VMI_CHECKED enum vmi_status locate(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
+				   vmi_gpa *gpa, uint64_t *span, struct vmi_error *err);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* A running guest: checked, then passed to the driver. */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "handle.h"
+
+enum { ACCESS_ALL = VMI_ACCESS_R | VMI_ACCESS_W | VMI_ACCESS_X };
+
+static enum vmi_status access_check(unsigned access, struct vmi_error *err)
+{
+	if (access & ~(unsigned)ACCESS_ALL)
+		return vmi_fail(err, VMI_ERR_ARG, "access 0x%x has bits that do not exist", access);
+	return VMI_OK;
+}
+
+enum vmi_status vmi_access_get(struct vmi *vm, uint16_t view, vmi_gfn gfn, unsigned *access,
+			       unsigned *options, struct vmi_error *err)
+{
+	unsigned unused;
+	enum vmi_status st = require(vm, VMI_CAP_QUERY_PROTECTION, err);
+
+	if (st)
+		return st;
+	return vm->target->ops->access.get(vm->target->self, view, gfn, access,
+					   options ? options : &unused, err);
+}
+
+enum vmi_status vmi_access_set(struct vmi *vm, uint16_t view, vmi_gfn gfn, unsigned access,
+			       unsigned options, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_SET_PROTECTION, err);
+
+	if (!st)
+		st = access_check(access, err);
+	if (st)
+		return st;
+	if (options & ~(unsigned)VMI_ACCESS_IGNORE_PAGE_WALK_UPDATES)
+		return vmi_fail(err, VMI_ERR_ARG, "options 0x%x have bits that do not exist",
+				options);
+	if (options && access != VMI_ACCESS_R)
+		return vmi_fail(err, VMI_ERR_ARG,
+				"ignoring page-walk updates needs access r--, gfn 0x%" PRIx64
+				" would get 0x%x",
+				gfn, access);
+	return vm->target->ops->access.set(vm->target->self, view, gfn, access, options, err);
+}
+
+enum vmi_status vmi_view_default(struct vmi *vm, uint16_t *view, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VIEW_CONTROL, err);
+
+	return st ? st : vm->target->ops->view.initial(vm->target->self, view, err);
+}
+
+enum vmi_status vmi_view_create(struct vmi *vm, unsigned access, uint16_t *view,
+				struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VIEW_CONTROL, err);
+
+	if (!st)
+		st = access_check(access, err);
+	return st ? st : vm->target->ops->view.create(vm->target->self, access, view, err);
+}
+
+enum vmi_status vmi_view_destroy(struct vmi *vm, uint16_t view, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VIEW_CONTROL, err);
+
+	return st ? st : vm->target->ops->view.destroy(vm->target->self, view, err);
+}
+
+enum vmi_status vmi_view_switch(struct vmi *vm, uint16_t view, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VIEW_CONTROL, err);
+
+	return st ? st : vm->target->ops->view.switch_to(vm->target->self, view, err);
+}
+
+enum vmi_status vmi_view_change_gfn(struct vmi *vm, uint16_t view, vmi_gfn from, vmi_gfn to,
+				    struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VIEW_CONTROL, err);
+
+	return st ? st : vm->target->ops->view.change_gfn(vm->target->self, view, from, to, err);
+}
+
+enum vmi_status vmi_view_reset_gfn(struct vmi *vm, uint16_t view, vmi_gfn gfn,
+				   struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VIEW_CONTROL, err);
+
+	return st ? st : vm->target->ops->view.reset_gfn(vm->target->self, view, gfn, err);
+}
+
+struct vmi_response vmi_response_default(void)
+{
+	return vmi_response_action(VMI_ACTION_CONTINUE);
+}
+
+struct vmi_response vmi_response_action(enum vmi_action action)
+{
+	return (struct vmi_response){.action = action, .view = VMI_VIEW_NONE};
+}
+
+struct vmi_response vmi_response_with_view(struct vmi_response response, uint16_t view)
+{
+	response.view = view;
+	return response;
+}
+
+struct vmi_response vmi_response_with_registers(struct vmi_response response,
+						const struct vmi_registers *regs)
+{
+	memcpy(response.registers, regs->value, sizeof(response.registers));
+	response.set_registers = 1;
+	return response;
+}
+
+static enum vmi_status monitor_check(const struct vmi_monitor *monitor, struct vmi_error *err)
+{
+	switch (monitor->kind) {
+	case VMI_MONITOR_REGISTER:
+		if (monitor->reg == VMI_CR0 || monitor->reg == VMI_CR3 || monitor->reg == VMI_CR4 ||
+		    monitor->reg == VMI_XCR0)
+			return VMI_OK;
+		return vmi_fail(
+			err, VMI_ERR_ARG,
+			"writes to %s cannot be monitored, only those to cr0, cr3, cr4, xcr0",
+			vmi_register_name(monitor->reg));
+	case VMI_MONITOR_INTERRUPT:
+		if (monitor->vector == 1 || monitor->vector == 3)
+			return VMI_OK;
+		return vmi_fail(err, VMI_ERR_ARG,
+				"vector %u cannot be monitored, only 1 (#DB) and 3 (#BP)",
+				monitor->vector);
+	case VMI_MONITOR_MSR:
+	case VMI_MONITOR_SINGLESTEP:
+	case VMI_MONITOR_HYPERCALL:
+	case VMI_MONITOR_CPUID:
+	case VMI_MONITOR_IO:
+		return VMI_OK;
+	}
+	return vmi_fail(err, VMI_ERR_ARG, "there is no monitor %d", (int)monitor->kind);
+}
+
+enum vmi_status vmi_monitor_enable(struct vmi *vm, const struct vmi_monitor *monitor,
+				   struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
+
+	if (!st)
+		st = monitor_check(monitor, err);
+	return st ? st : vm->target->ops->event.enable(vm->target->self, monitor, err);
+}
+
+enum vmi_status vmi_monitor_disable(struct vmi *vm, const struct vmi_monitor *monitor,
+				    struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
+
+	if (!st)
+		st = monitor_check(monitor, err);
+	return st ? st : vm->target->ops->event.disable(vm->target->self, monitor, err);
+}
+
+enum vmi_status vmi_events_pending(struct vmi *vm, size_t *count, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
+
+	return st ? st : vm->target->ops->event.pending(vm->target->self, count, err);
+}
+
+enum vmi_status vmi_event_overhead(struct vmi *vm, uint64_t *nanoseconds, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
+
+	return st ? st : vm->target->ops->event.overhead(vm->target->self, nanoseconds, err);
+}
+
+/* The caller's handler, and the handle whose caches each event makes stale. */
+struct waiter {
+	struct vmi *vm;
+	vmi_event_fn *handler;
+	void *context;
+};
+
+static struct vmi_response waiter_event(void *context, const struct vmi_event *event)
+{
+	const struct waiter *waiter = context;
+
+	handle_forget(waiter->vm);
+	return waiter->handler(waiter->context, event);
+}
+
+enum vmi_status vmi_event_wait(struct vmi *vm, int timeout_ms, vmi_event_fn *handler, void *context,
+			       struct vmi_error *err)
+{
+	struct waiter waiter = {vm, handler, context};
+	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
+
+	if (st)
+		return st;
+	return vm->target->ops->event.wait(vm->target->self, timeout_ms, waiter_event, &waiter,
+					   err);
+}
+
+enum vmi_status vmi_pause(struct vmi *vm, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
+
+	if (!st && !vm->pauses)
+		st = vm->target->ops->control.pause(vm->target->self, err);
+	if (!st)
+		vm->pauses++;
+	return st;
+}
+
+enum vmi_status vmi_resume(struct vmi *vm, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
+
+	if (st)
+		return st;
+	if (!vm->pauses)
+		return vmi_fail(err, VMI_ERR_ARG, "this handle has not paused the guest");
+	if (vm->pauses == 1) {
+		handle_forget(vm);
+		st = vm->target->ops->control.resume(vm->target->self, err);
+	}
+	if (!st)
+		vm->pauses--;
+	return st;
+}
+
+enum vmi_status vmi_pause_begin(struct vmi_pause_guard *guard, struct vmi *vm,
+				struct vmi_error *err)
+{
+	guard->vm = NULL;
+	enum vmi_status st = vmi_pause(vm, err);
+	if (!st)
+		guard->vm = vm;
+	return st;
+}
+
+void vmi_pause_end(struct vmi_pause_guard *guard)
+{
+	/* A failure leaves the pause counted: closing the handle tries again. */
+	if (guard->vm && !vmi_resume(guard->vm, NULL))
+		guard->vm = NULL;
+}
+
+enum vmi_status vmi_gfn_allocate(struct vmi *vm, vmi_gfn *gfn, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
+
+	return st ? st : vm->target->ops->control.allocate(vm->target->self, gfn, err);
+}
+
+enum vmi_status vmi_gfn_allocate_at(struct vmi *vm, vmi_gfn gfn, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
+
+	return st ? st : vm->target->ops->control.allocate_at(vm->target->self, gfn, err);
+}
+
+enum vmi_status vmi_gfn_free(struct vmi *vm, vmi_gfn gfn, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
+
+	if (st)
+		return st;
+	vmi_page_cache_flush_gfn(vm, gfn);
+	return vm->target->ops->control.free(vm->target->self, gfn, err);
+}
+
+enum vmi_status vmi_interrupt_inject(struct vmi *vm, unsigned vcpu,
+				     const struct vmi_interrupt *interrupt, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
+
+	return st ? st : vm->target->ops->control.inject(vm->target->self, vcpu, interrupt, err);
+}
+
+enum vmi_status vmi_state_reset(struct vmi *vm, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
+
+	if (st)
+		return st;
+	handle_forget(vm);
+	return vm->target->ops->control.reset(vm->target->self, err);
+}

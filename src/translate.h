@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMI_TRANSLATE_H
+#define VMI_TRANSLATE_H
+
+#include "handle.h"
+
+/* Pin the page that the table at `table` lies in. */
+VMI_CHECKED enum vmi_status table_get(struct vmi *vm, vmi_gpa table, struct vmi_page *page,
+				      struct vmi_error *err);
+/* Entry `index` of the table at `table`, which lies in `page`. NOT_SAVED: not held. */
+VMI_CHECKED enum vmi_status entry_read(const struct x86_paging *paging, const struct vmi_page *page,
+				       vmi_gpa table, unsigned index, uint64_t *entry);
+
+#endif
