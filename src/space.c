@@ -31,7 +31,7 @@ static enum vmi_status machine_check(const struct vmi *vm, struct vmi_error *err
 {
 	const struct vmi_info *info = vmi_info(vm);
 
-	if (info->machine != VMI_MACHINE_UNKNOWN)
+	if (info->machine != VMI_MACHINE_OTHER)
 		return VMI_OK;
 	return vmi_fail(
 		err, VMI_ERR_UNSUPPORTED,

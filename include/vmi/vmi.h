@@ -145,7 +145,12 @@ VMI_API VMI_CHECKED enum vmi_status vmi_clone(struct vmi *vm, struct vmi **copy,
 /** Every page must have been put. NULL is allowed. The target closes with its last handle. */
 VMI_API void vmi_close(struct vmi *vm);
 
-enum vmi_machine { VMI_MACHINE_UNKNOWN, VMI_MACHINE_X86, VMI_MACHINE_X86_64 };
+enum vmi_machine {
+	VMI_MACHINE_UNKNOWN, /**< the target does not say; taken for an x86 */
+	VMI_MACHINE_X86,
+	VMI_MACHINE_X86_64,
+	VMI_MACHINE_OTHER, /**< no x86: physical addresses can be read, nothing translated */
+};
 
 /** What the target is. Strings are borrowed until the target closes. */
 struct vmi_info {
