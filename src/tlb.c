@@ -6,11 +6,16 @@
 
 #include "tlb.h"
 
+static_assert(sizeof(struct tlb_region) == 64, "a region is one cache line");
+
 static void region_empty(struct tlb *tlb, struct tlb_region *region)
 {
-	if (region->page.data)
-		cache_put(tlb->cache, &region->page);
-	memset(region, 0, sizeof(*region));
+	struct vmi_page *pin = &tlb->pins[region - tlb->regions];
+
+	if (pin->data)
+		cache_put(tlb->cache, pin);
+	pin->data = NULL;
+	region->tag = 0;
 }
 
 /* Regions reach 512 pages each, so far fewer of them serve as much. */
@@ -19,35 +24,33 @@ static size_t region_slots(size_t slots)
 	return slots / 8 < 16 ? 16 : slots / 8;
 }
 
-static unsigned hash_shift(size_t slots)
+static void tables_free(struct tlb *tlb)
 {
-	unsigned shift = 64;
-
-	while (slots > 1) {
-		slots /= 2;
-		shift--;
-	}
-	return shift;
+	free(tlb->pages);
+	free(tlb->regions);
+	free(tlb->pins);
+	tlb->pages = NULL;
+	tlb->regions = NULL;
+	tlb->pins = NULL;
+	tlb->slots = tlb->region_slots = 0;
 }
 
 static enum vmi_status tables_create(struct tlb *tlb, size_t slots, struct vmi_error *err)
 {
-	size_t pages = 2; /* a shift by 64 would not be one */
+	size_t pages = 1;
 
 	while (pages <= slots / 2)
 		pages *= 2;
 	tlb->slots = pages;
 	tlb->region_slots = region_slots(pages);
-	tlb->page_shift = hash_shift(tlb->slots);
-	tlb->region_shift = hash_shift(tlb->region_slots);
 	tlb->pages = calloc(tlb->slots, sizeof(*tlb->pages));
-	tlb->regions = calloc(tlb->region_slots, sizeof(*tlb->regions));
-	if (tlb->pages && tlb->regions)
+	tlb->regions = aligned_alloc(64, tlb->region_slots * sizeof(*tlb->regions));
+	tlb->pins = calloc(tlb->region_slots, sizeof(*tlb->pins));
+	if (tlb->pages && tlb->regions && tlb->pins) {
+		memset(tlb->regions, 0, tlb->region_slots * sizeof(*tlb->regions));
 		return VMI_OK;
-	free(tlb->pages);
-	free(tlb->regions);
-	tlb->pages = NULL;
-	tlb->regions = NULL;
+	}
+	tables_free(tlb);
 	return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for a translation cache of %zu slots",
 			slots);
 }
@@ -55,11 +58,7 @@ static enum vmi_status tables_create(struct tlb *tlb, size_t slots, struct vmi_e
 static void tables_destroy(struct tlb *tlb)
 {
 	tlb_purge(tlb);
-	free(tlb->pages);
-	free(tlb->regions);
-	tlb->pages = NULL;
-	tlb->regions = NULL;
-	tlb->slots = tlb->region_slots = 0;
+	tables_free(tlb);
 }
 
 enum vmi_status tlb_init(struct tlb *tlb, struct cache *cache, size_t slots, struct vmi_error *err)
@@ -95,10 +94,9 @@ enum vmi_status tlb_resize(struct tlb *tlb, size_t slots, struct vmi_error *err)
 	tables_destroy(tlb);
 	tlb->pages = fresh.pages;
 	tlb->regions = fresh.regions;
+	tlb->pins = fresh.pins;
 	tlb->slots = fresh.slots;
 	tlb->region_slots = fresh.region_slots;
-	tlb->page_shift = fresh.page_shift;
-	tlb->region_shift = fresh.region_shift;
 	tlb->hits = tlb->misses = 0;
 	return VMI_OK;
 }
@@ -138,6 +136,15 @@ void tlb_flush_page(struct tlb *tlb, const struct vmi_space *space, vmi_gva gva)
 		region_empty(tlb, region);
 }
 
+/* Is this tag of a space that is in use since the last flush? */
+static bool tag_counts(const struct tlb *tlb, uint64_t tag)
+{
+	for (size_t i = 0; tag && i < TLB_SPACES; i++)
+		if (tlb->spaces[i].epoch == tlb->epoch && tlb->spaces[i].asid == (tag & 0xfff))
+			return true;
+	return false;
+}
+
 void tlb_stats(const struct tlb *tlb, struct vmi_cache_stats *stats)
 {
 	*stats = (struct vmi_cache_stats){
@@ -145,19 +152,14 @@ void tlb_stats(const struct tlb *tlb, struct vmi_cache_stats *stats)
 		.hits = tlb->hits,
 		.misses = tlb->misses,
 	};
-	/* Entries count while their asid does: those of the spaces in use now. */
-	for (size_t i = 0; tlb->pages && i < tlb->slots; i++) {
-		uint64_t asid = tlb->pages[i].tag & 0xfff;
-		for (size_t s = 0; asid && s < TLB_SPACES; s++)
-			if (tlb->spaces[s].epoch == tlb->epoch && tlb->spaces[s].asid == asid) {
-				stats->used++;
-				break;
-			}
-	}
+	for (size_t i = 0; i < tlb->slots; i++)
+		stats->used += tag_counts(tlb, tlb->pages[i].tag);
 }
 
-const struct tlb_space *tlb_space_find(struct tlb *tlb, const struct vmi_space *space)
+const struct tlb_space *tlb_space(struct tlb *tlb, const struct vmi_space *space)
 {
+	if (tlb->last && tlb_space_is(tlb->last, space))
+		return tlb->last;
 	if (tlb->space_count > TLB_SPACES / 2)
 		tlb_flush(tlb);
 	if (tlb->next_asid > TLB_ASID_MAX)
@@ -179,17 +181,21 @@ const struct tlb_space *tlb_space_find(struct tlb *tlb, const struct vmi_space *
 		known->asid = tlb->next_asid++;
 		known->epoch = tlb->epoch;
 		known->region_mask = (UINT64_C(1) << known->paging.shift[2]) - 1;
+		known->wrong = known->paging.reserved[1] | X86_P;
 		tlb->space_count++;
 	}
-	tlb->last = known;
+	tlb->last = tlb->pages ? known : NULL;
 	return known;
 }
 
-void tlb_region_set(struct tlb *tlb, uint64_t tag, const struct tlb_region *region)
+void tlb_region_set(struct tlb *tlb, const struct tlb_region *region, const struct vmi_page *pin)
 {
-	struct tlb_region *slot = tlb_region_slot(tlb, tag);
+	struct tlb_region *slot = tlb_region_slot(tlb, region->tag);
 
 	region_empty(tlb, slot);
 	*slot = *region;
-	slot->tag = tag;
+	if (!region->table)
+		slot->table = (const uint8_t *)&slot->own;
+	if (pin)
+		tlb->pins[slot - tlb->regions] = *pin;
 }

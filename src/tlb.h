@@ -11,12 +11,13 @@
 /**
  * Translation cache, built as CPUs build theirs.
  *
- * Spaces get a small number (asid) on first use, so that one word tags an entry: the page's gva and
- * the asid in its low bits. Two direct-mapped tables hang off it:
+ * Spaces get a small number (asid) on first use, so that one word tags an entry: a gva and the asid
+ * in its low bits. Two direct-mapped tables hang off it:
  *
- *   pages    gva of a 4 KiB page    -> its gpa, permissions, page size
- *   regions  gva of a leaf table's  -> the table itself, pinned, and the permissions on the way to
- *            reach (2 or 4 MiB)        it; or the large page that covers the region
+ *   regions  what one leaf table reaches (2 MiB, legacy 4 MiB): the table itself, pinned, and the
+ *            permissions on the way to it. One cache line each; asked first, since the table's
+ *            entry behind it is as near as a cached translation would be.
+ *   pages    single 4 KiB pages that a walk from the root found; asked when their region is gone.
  *
  * Flushing everything is a matter of handing out new asids.
  */
@@ -34,12 +35,20 @@ struct tlb_page {
 	uint64_t leaf;
 };
 
+/*
+ * Entry `gva >> 9 & index_mask` of `table` decides. A large page that covers the region has no leaf
+ * table: there `table` is `own`, with the large page's piece as its only entry, so that both are
+ * looked up alike and no branch has to guess which it is.
+ */
 struct tlb_region {
 	uint64_t tag;
-	const uint8_t *table; /* of level 1; NULL: `leaf` covers the region */
-	uint64_t leaf;        /* frame of the large page's first byte */
+	const uint8_t *table;
+	uint64_t index_mask;  /* in bytes: 0xff8, legacy 0x1ff8 (of gva >> 9), 0 for a large page */
+	uint64_t offset_mask; /* bits of the gva that pass into the gpa */
 	uint64_t rights;      /* down to the table */
-	struct vmi_page page; /* the pin; its data is NULL when there is none */
+	uint64_t own;
+	uint64_t shape; /* level and page_shift where struct vmi_translation has them */
+	uint64_t spare; /* to a cache line */
 };
 
 struct tlb_space {
@@ -47,6 +56,7 @@ struct tlb_space {
 	struct x86_paging paging;
 	uint64_t asid;
 	uint64_t region_mask; /* offset bits in a region */
+	uint64_t wrong;       /* bits of an 8-byte leaf entry that must be 0 once P is inverted */
 	uint32_t epoch;       /* the entry counts when it is the tlb's */
 };
 
@@ -54,10 +64,10 @@ struct tlb {
 	struct cache *cache;
 	struct tlb_page *pages; /* NULL: off */
 	struct tlb_region *regions;
-	unsigned page_shift, region_shift; /* of the hash, so that it yields an index */
-	size_t slots, region_slots;
-	const struct tlb_space *last;
-	struct tlb_space *spaces; /* TLB_SPACES, open addressing */
+	struct vmi_page *pins;        /* of the regions' tables; data is NULL where there is none */
+	size_t slots, region_slots;   /* powers of two */
+	const struct tlb_space *last; /* NULL also while the cache is off */
+	struct tlb_space *spaces;     /* TLB_SPACES, open addressing */
 	unsigned space_count;
 	uint32_t epoch;
 	uint64_t next_asid;
@@ -76,9 +86,6 @@ void tlb_purge(struct tlb *tlb);
 void tlb_flush_page(struct tlb *tlb, const struct vmi_space *space, vmi_gva gva);
 void tlb_stats(const struct tlb *tlb, struct vmi_cache_stats *stats);
 
-/* The slow half of tlb_space(). NULL: the space's mode cannot be walked. */
-const struct tlb_space *tlb_space_find(struct tlb *tlb, const struct vmi_space *space);
-
 static_assert(sizeof(struct vmi_space) == 24, "no padding: spaces compare as bytes");
 
 static inline bool tlb_space_is(const struct tlb_space *known, const struct vmi_space *space)
@@ -86,22 +93,26 @@ static inline bool tlb_space_is(const struct tlb_space *known, const struct vmi_
 	return !memcmp(&known->space, space, sizeof(*space));
 }
 
-/* What is worked out about a space; borrowed until the next call of this or of a flush. */
-static inline const struct tlb_space *tlb_space(struct tlb *tlb, const struct vmi_space *space)
-{
-	const struct tlb_space *last = tlb->last;
+/*
+ * What is worked out about a space; borrowed until the next call of this or of a flush. NULL: the
+ * space's mode cannot be walked.
+ */
+const struct tlb_space *tlb_space(struct tlb *tlb, const struct vmi_space *space);
 
-	return last && tlb_space_is(last, space) ? last : tlb_space_find(tlb, space);
-}
-
-static inline size_t tlb_hash(uint64_t tag, unsigned shift)
+/*
+ * Neighbours must not collide: what is contiguous spreads by its low bits, and each level's index
+ * stirs them, as does the asid, since spaces share addresses.
+ */
+static inline size_t tlb_index(uint64_t tag, unsigned shift, size_t slots)
 {
-	return (size_t)((tag >> 12 ^ tag << 40) * UINT64_C(0x9e3779b97f4a7c15) >> shift);
+	uint64_t low = tag >> shift;
+
+	return (size_t)(low ^ low >> 9 ^ low >> 18 ^ (tag & 0xfff) * 0x9e5) & (slots - 1);
 }
 
 static inline struct tlb_page *tlb_page_slot(const struct tlb *tlb, uint64_t tag)
 {
-	return &tlb->pages[tlb_hash(tag, tlb->page_shift)];
+	return &tlb->pages[tlb_index(tag, 12, tlb->slots)];
 }
 
 static inline uint64_t tlb_page_tag(const struct tlb_space *known, vmi_gva gva)
@@ -116,10 +127,13 @@ static inline uint64_t tlb_region_tag(const struct tlb_space *known, vmi_gva gva
 
 static inline struct tlb_region *tlb_region_slot(const struct tlb *tlb, uint64_t tag)
 {
-	return &tlb->regions[tlb_hash(tag, tlb->region_shift)];
+	return &tlb->regions[tlb_index(tag, 21, tlb->region_slots)];
 }
 
-/* Remember the table or large page of a region; takes over the pin of `page`. */
-void tlb_region_set(struct tlb *tlb, uint64_t tag, const struct tlb_region *region);
+/*
+ * Remember what decides about a region, in the slot of its tag; `pin` (NULL: none) holds its table
+ * and is taken over.
+ */
+void tlb_region_set(struct tlb *tlb, const struct tlb_region *region, const struct vmi_page *pin);
 
 #endif

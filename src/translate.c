@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Translation: the caches first, then the walk, which fills them.
- *
- * The walk itself is one function, entry_read(), called level by level from here and from range.c.
+ * Translation: the caches first, then the walk, which fills them. Tables are read level by level by
+ * table_get() and entry_read(), here and in range.c.
  */
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "translate.h"
@@ -132,12 +132,48 @@ static enum vmi_status explain(const struct vmi_translation *out, vmi_gva gva,
 	return vmi_wrap(err, (enum vmi_status)out->status, "translating gva 0x%" PRIx64, gva);
 }
 
-/* Keep what a walk found for the region around gva. Takes over the pin of `page` when it keeps it.
- */
-static void remember(struct vmi *vm, const struct tlb_space *known, vmi_gva gva,
-		     const struct tlb_region *region)
+static_assert(offsetof(struct vmi_translation, status) == 16 &&
+		      offsetof(struct vmi_translation, user) == 20 &&
+		      sizeof(struct vmi_translation) == 24,
+	      "the members behind `entry` are written as one word");
+
+/* Level and page size in the third word of a struct vmi_translation (little-endian hosts). */
+static uint64_t shape_of(unsigned level, unsigned page_shift)
 {
-	tlb_region_set(&vm->tlb, tlb_region_tag(known, gva), region);
+	return (uint64_t)level << 8 | (uint64_t)page_shift << 16;
+}
+
+/* Keep the table of level 1 that a walk came to; takes over the pin of its page. */
+static void remember_table(struct vmi *vm, const struct tlb_space *known, vmi_gva gva,
+			   vmi_gpa table, uint64_t rights, const struct vmi_page *page)
+{
+	struct tlb_region region = {
+		.tag = tlb_region_tag(known, gva),
+		.table = page->data + (table & (VMI_PAGE_SIZE - 1)),
+		.index_mask = (uint64_t)known->paging.index_mask[1] << 3,
+		.offset_mask = VMI_PAGE_SIZE - 1,
+		.rights = rights,
+		.shape = shape_of(1, VMI_PAGE_SHIFT),
+	};
+
+	tlb_region_set(&vm->tlb, &region, page);
+}
+
+/* Keep a large page, or the piece of it that covers the region. */
+static void remember_large(struct vmi *vm, const struct tlb_space *known, vmi_gva gva,
+			   unsigned level, uint64_t base, uint64_t rights)
+{
+	unsigned shift = known->paging.shift[level];
+	uint64_t piece = gva & ~known->region_mask & ((UINT64_C(1) << shift) - 1);
+	struct tlb_region region = {
+		.tag = tlb_region_tag(known, gva),
+		.offset_mask = known->region_mask,
+		.rights = rights,
+		.own = (base + piece) | X86_P | X86_RW | X86_US,
+		.shape = shape_of(level, shift),
+	};
+
+	tlb_region_set(&vm->tlb, &region, NULL);
 }
 
 static inline void remember_page(struct vmi *vm, const struct tlb_space *known, vmi_gva gva,
@@ -182,14 +218,8 @@ static enum vmi_status walk_leaf(struct vmi *vm, const struct tlb_space *known, 
 			return refuse_table(out, st, paging, level, named_by);
 		}
 		st = x86_judge(paging, level, entry);
-		bool keep = level == 1 && vm->tlb.pages && !page.known;
-		if (keep)
-			remember(vm, known, gva,
-				 &(struct tlb_region){
-					 .table = page.data + (table & (VMI_PAGE_SIZE - 1)),
-					 .rights = rights,
-					 .page = page,
-				 });
+		if (level == 1 && vm->tlb.pages && !page.known)
+			remember_table(vm, known, gva, table, rights, &page);
 		else
 			cache_put(vm->cache, &page);
 		if (st)
@@ -199,50 +229,67 @@ static enum vmi_status walk_leaf(struct vmi *vm, const struct tlb_space *known, 
 		if (x86_is_leaf(paging, level, entry)) {
 			*leaf = leaf_of(paging, level, entry, rights, gva);
 			if (level > 1 && vm->tlb.pages)
-				remember(vm, known, gva,
-					 &(struct tlb_region){
-						 .leaf = leaf_of(paging, level, entry, rights,
-								 gva & ~known->region_mask),
-					 });
+				remember_large(vm, known, gva, level,
+					       x86_target(paging, level, entry), rights);
 			return VMI_OK;
 		}
 		table = x86_target(paging, level, entry);
 	}
 }
 
-/* A region that is known: one entry to read, or none. */
-static inline enum vmi_status region_leaf(const struct tlb_space *known,
-					  const struct tlb_region *region, vmi_gva gva,
-					  uint64_t *leaf, struct vmi_translation *out)
+static inline const struct tlb_region *region_find(const struct vmi *vm,
+						   const struct tlb_space *known, vmi_gva gva)
+{
+	uint64_t tag = tlb_region_tag(known, gva);
+	const struct tlb_region *region = vm->tlb.pages ? tlb_region_slot(&vm->tlb, tag) : NULL;
+
+	return region && region->tag == tag ? region : NULL;
+}
+
+/*
+ * The address in a region that is known: one entry to read. This is the hot path of everything, so
+ * it is written for 8-byte entries without a branch but the one for failure.
+ */
+static inline enum vmi_status region_translate(const struct tlb_space *known,
+					       const struct tlb_region *region, vmi_gva gva,
+					       struct vmi_translation *out)
 {
 	const struct x86_paging *paging = &known->paging;
+	uint64_t entry, third;
+	bool narrow = paging->entry_shift == 2 && region->index_mask;
 
-	if (!region->table) {
-		*leaf = region->leaf + (gva & known->region_mask & TLB_FRAME);
-		return VMI_OK;
-	}
-	unsigned index = x86_index(paging, 1, gva);
-	uint64_t entry = entry_load(region->table + ((size_t)index << paging->entry_shift),
-				    paging->entry_shift);
-	enum vmi_status st = x86_judge(paging, 1, entry);
-	if (st)
-		return refuse(out, st, 1, entry);
-	*leaf = leaf_pack(entry & paging->address, x86_fold(paging, 1, region->rights, entry), 12);
+	if (narrow)
+		entry = entry_load(region->table + (gva >> 10 & region->index_mask >> 1), 2);
+	else
+		memcpy(&entry, region->table + (gva >> 9 & region->index_mask), sizeof(entry));
+	if ((entry ^ X86_P) & known->wrong)
+		return refuse(out, x86_judge(paging, 1, entry), 1, entry);
+
+	uint64_t rights = region->rights & (entry ^ X86_NX);
+	uint64_t access = VMI_ACCESS_R | (rights & X86_RW) | (rights >> 61 & VMI_ACCESS_X);
+	out->gpa = (entry & TLB_FRAME & ~known->space.ignored) | (gva & region->offset_mask);
+	out->entry = 0;
+	third = region->shape | access << 24 | (rights & X86_US) << 30;
+	memcpy(&out->status, &third, sizeof(third));
 	return VMI_OK;
 }
 
-/* Not in the page table of the cache: through the regions, or the whole way. */
-static enum vmi_status translate_miss(struct vmi *vm, const struct tlb_space *known, vmi_gva gva,
+static enum vmi_status translate_walk(struct vmi *vm, const struct tlb_space *known, vmi_gva gva,
 				      struct vmi_translation *out, struct vmi_error *err)
 {
-	uint64_t leaf = 0, tag = tlb_region_tag(known, gva);
-	enum vmi_status st;
+	uint64_t leaf;
 
+	if (vm->tlb.pages) {
+		uint64_t tag = tlb_page_tag(known, gva);
+		const struct tlb_page *slot = tlb_page_slot(&vm->tlb, tag);
+		if (slot->tag == tag) {
+			vm->tlb.hits++;
+			leaf_unpack(slot->leaf, gva, out);
+			return VMI_OK;
+		}
+	}
 	vm->tlb.misses++;
-	if (vm->tlb.pages && tlb_region_slot(&vm->tlb, tag)->tag == tag)
-		st = region_leaf(known, tlb_region_slot(&vm->tlb, tag), gva, &leaf, out);
-	else
-		st = walk_leaf(vm, known, gva, &leaf, out, err);
+	enum vmi_status st = walk_leaf(vm, known, gva, &leaf, out, err);
 	if (st)
 		return st;
 	if (vm->tlb.pages)
@@ -273,24 +320,40 @@ static enum vmi_status translate_flat(const struct vmi_space *space, vmi_gva gva
 	return VMI_OK;
 }
 
-enum vmi_status vmi_translate(struct vmi *vm, const struct vmi_space *space, vmi_gva gva,
-			      struct vmi_translation *out, struct vmi_error *err)
+/* Everything that is not a success in a region that is known, in the space that was last used. */
+static enum vmi_status __attribute__((noinline))
+translate_slow(struct vmi *vm, const struct vmi_space *space, vmi_gva gva,
+	       struct vmi_translation *out, struct vmi_error *err)
 {
 	const struct tlb_space *known = space ? tlb_space(&vm->tlb, space) : NULL;
+	const struct tlb_region *region;
+	enum vmi_status st;
 
 	if (!known)
 		return translate_flat(space, gva, out, err);
-	if (vm->tlb.pages) {
-		uint64_t tag = tlb_page_tag(known, gva);
-		const struct tlb_page *slot = tlb_page_slot(&vm->tlb, tag);
-		if (slot->tag == tag) {
+	region = region_find(vm, known, gva);
+	if (region) {
+		vm->tlb.hits++;
+		st = region_translate(known, region, gva, out);
+	} else {
+		st = translate_walk(vm, known, gva, out, err);
+	}
+	return st && err ? explain(out, gva, err) : st;
+}
+
+enum vmi_status vmi_translate(struct vmi *vm, const struct vmi_space *space, vmi_gva gva,
+			      struct vmi_translation *out, struct vmi_error *err)
+{
+	const struct tlb_space *known = vm->tlb.last;
+
+	if (space && known && tlb_space_is(known, space)) {
+		const struct tlb_region *region = region_find(vm, known, gva);
+		if (region && !region_translate(known, region, gva, out)) {
 			vm->tlb.hits++;
-			leaf_unpack(slot->leaf, gva, out);
 			return VMI_OK;
 		}
 	}
-	enum vmi_status st = translate_miss(vm, known, gva, out, err);
-	return st && err ? explain(out, gva, err) : st;
+	return translate_slow(vm, space, gva, out, err);
 }
 
 /*
@@ -313,19 +376,15 @@ enum vmi_status vmi_translate_batch(struct vmi *vm, const struct vmi_space *spac
 			out[i].status = (uint8_t)translate_flat(space, gva[i], &out[i], NULL);
 			continue;
 		}
-		uint64_t leaf, tag = tlb_region_tag(known, gva[i]);
-		if (!region || region->tag != tag) {
-			region = vm->tlb.pages ? tlb_region_slot(&vm->tlb, tag) : NULL;
-			if (!region || region->tag != tag) {
-				region = NULL;
-				out[i].status =
-					(uint8_t)translate_miss(vm, known, gva[i], &out[i], NULL);
-				continue;
-			}
+		uint64_t tag = tlb_region_tag(known, gva[i]);
+		if (!region || region->tag != tag)
+			region = region_find(vm, known, gva[i]);
+		if (!region) {
+			out[i].status = (uint8_t)translate_walk(vm, known, gva[i], &out[i], NULL);
+			continue;
 		}
 		hits++;
-		if (!region_leaf(known, region, gva[i], &leaf, &out[i]))
-			leaf_unpack(leaf, gva[i], &out[i]);
+		out[i].status = (uint8_t)region_translate(known, region, gva[i], &out[i]);
 	}
 	vm->tlb.hits += hits;
 	return VMI_OK;
