@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DUMP_EXTENTS_H
+#define DUMP_EXTENTS_H
+
+#include <vmi/driver.h>
+
+/**
+ * Which guest-physical bytes lie where in a file: what every format without compression comes down
+ * to. First a list of segments as the file tells them, odd ones included; then a sorted table.
+ */
+
+enum segment_kind {
+	SEGMENT_HELD,    /* the bytes are in the file */
+	SEGMENT_CUT,     /* they would be, if the file did not end before */
+	SEGMENT_LEFT_OUT /* the guest had them, who wrote the file left them out */
+};
+
+struct segment {
+	vmi_gpa gpa;
+	uint64_t size;
+	uint64_t offset; /* in the file */
+	enum segment_kind kind;
+};
+
+/* Zeroed is empty. */
+struct segments {
+	struct segment *list; /* none empty, none beyond the physical address space */
+	size_t count, room;
+	/* What was cut to fit, for a warning: how many segments, and the first of them. */
+	size_t cut, beyond;
+	vmi_gpa cut_gpa;
+	uint64_t cut_size;
+};
+
+/**
+ * Add a segment of which `filesz` bytes should lie at `offset` of the source, out of `memsz` that
+ * the guest had. What the source is too short for is remembered as cut off.
+ */
+VMI_CHECKED enum vmi_status segments_add(struct segments *segments, const struct vmi_source *source,
+					 vmi_gpa gpa, uint64_t filesz, uint64_t memsz,
+					 uint64_t offset, struct vmi_error *err);
+void segments_deinit(struct segments *segments);
+
+/* A held stretch; where it begins is kept apart, as that is what searching looks at. */
+struct extent {
+	uint64_t size;
+	uint64_t offset; /* in the file */
+	uint64_t whole;  /* a page that starts this many bytes in, or more, is not all here */
+	vmi_gpa run_end; /* of all the extents that touch from here on */
+};
+
+/* Immutable once built, so any thread may use it. */
+struct extents {
+	const struct vmi_source *source;
+	const uint8_t *map;
+	bool sparse; /* the source has holes that the host knows of */
+
+	size_t count;
+	vmi_gpa *gpa;
+	struct extent *extent;
+
+	size_t absent_count;
+	struct segment *absent; /* cut or left out, ascending, only where nothing is held */
+
+	uint64_t bytes;   /* held, in all */
+	vmi_gpa end;      /* behind the guest's last byte, held or not */
+	size_t conflicts; /* segments that said something else than an earlier one */
+	vmi_gpa conflict_gpa;
+};
+
+/**
+ * Sort the segments into a table. Where two say the same, they merge; where they differ, the first
+ * in the list wins, and a held byte wins over one that is not.
+ */
+VMI_CHECKED enum vmi_status extents_build(struct extents *extents, const struct segments *segments,
+					  const struct vmi_source *source, struct vmi_error *err);
+void extents_deinit(struct extents *extents);
+
+/* The page group of struct vmi_driver_ops. */
+VMI_CHECKED enum vmi_status extents_page_get(const struct extents *extents, vmi_gfn gfn,
+					     struct vmi_page *page, struct vmi_error *err);
+void extents_page_put(struct vmi_page *page);
+VMI_CHECKED enum vmi_status extents_run_next(const struct extents *extents, vmi_gpa from,
+					     struct vmi_run *run);
+
+#endif

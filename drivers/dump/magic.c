@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Other formats, known by their first bytes, and the driver that turns them away by name. */
+
+#include <string.h>
+
+#include "bytes.h"
+#include "magic.h"
+#include <vmi/driver.h>
+
+/* Signatures long enough that flat memory does not begin with one by chance. */
+static const struct signature {
+	const char *bytes;
+	unsigned len;
+	const char *name;
+	const char *advice;
+} signatures[] = {
+	{"\177ELF", 4, "an ELF file", NULL},
+	{"KDUMP   ", 8, "a kdump-compressed dump", NULL},
+	{"DISKDUMP", 8, "a diskdump", NULL},
+	{"makedumpfile\0\0\0\0", 16, "a flattened kdump stream", NULL},
+	{"EMiL\1\0\0\0", 8, "a LiME image", NULL},
+	{"AVML\2\0\0\0", 8, "an AVML image", NULL},
+	{"PAGEDU64", 8, "a Windows crash dump", NULL},
+	{"PAGEDUMP", 8, "a 32-bit Windows crash dump", NULL},
+	{"QEVM\0\0\0\3", 8, "a QEMU migration stream", NULL},
+	{"LibvirtQemudSave", 16, "a libvirt save file", NULL},
+	{"LibvirtQemudPart", 16, "an unfinished libvirt save file", NULL},
+	{"Xen saved domain, xl format", 27, "a Xen save file", NULL},
+	{"LibxlFmt", 8, "a libxl stream", NULL},
+	{"\xff\xff\xff\xff\xff\xff\xff\xffXENF", 12, "a libxc stream", NULL},
+	{"FreeBSD Kernel Dump", 19, "a FreeBSD kernel dump", NULL},
+	{"minidump FreeBSD/", 17, "a FreeBSD minidump", NULL},
+	{"PK\3\4", 4, "a zip archive, perhaps an AFF4 image", NULL},
+	{"QFI\xfb", 4, "a qcow2 disk image", NULL},
+	{"hibr", 4, "a Windows hibernation file", NULL},
+	{"HIBR", 4, "a Windows hibernation file", NULL},
+	{"RSTR", 4, "a Windows hibernation file", NULL},
+	{"wake", 4, "a Windows hibernation file", NULL},
+	{"WAKE", 4, "a Windows hibernation file", NULL},
+	{"HPAK", 4, "an HPAK file", NULL},
+	{"\x1f\x8b\x08", 3, "gzip data", "unpack it first"},
+	{"\x04\x22\x4d\x18", 4, "an lz4 frame", "unpack it first"},
+	{"\x02\x21\x4c\x18", 4, "a legacy lz4 frame", "unpack it first"},
+	{"\x28\xb5\x2f\xfd", 4, "a zstd frame", "unpack it first"},
+	{"\xfd\x37zXZ", 6, "xz data", "unpack it first"},
+};
+
+/* VMware's checkpoint files: four magic numbers, and a count of groups that stays small. */
+static bool is_vmware(const uint8_t *head, size_t len)
+{
+	if (len < 12)
+		return false;
+	uint32_t magic = le32(head);
+	bool known = magic == 0xbed2bed2 || magic == 0xbed3bed3 || magic == 0xbed0bed0 ||
+		     magic == 0xbad1bad1 || magic == 0xbad2bad2;
+	return known && le32(head + 8) < 4096;
+}
+
+/* Those whose signature is more than bytes at the start. */
+static const struct signature vmware = {NULL, 12, "a VMware checkpoint", NULL};
+static const struct signature skippable = {NULL, 4, "an lz4 or zstd stream", "unpack it first"};
+static const struct signature bzip2 = {NULL, 10, "bzip2 data", "unpack it first"};
+
+static const struct signature *find(const uint8_t *head, size_t len)
+{
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++)
+		if (len >= signatures[i].len &&
+		    !memcmp(head, signatures[i].bytes, signatures[i].len))
+			return &signatures[i];
+	if (is_vmware(head, len))
+		return &vmware;
+	if (len >= skippable.len && (le32(head) & 0xfffffff0) == 0x184d2a50)
+		return &skippable;
+	if (len >= bzip2.len && !memcmp(head, "BZh", 3) &&
+	    !memcmp(head + 4, "\x31\x41\x59\x26\x53\x59", 6))
+		return &bzip2;
+	return NULL;
+}
+
+const char *magic_name(const uint8_t *head, size_t len)
+{
+	const struct signature *signature = find(head, len);
+
+	return signature ? signature->name : NULL;
+}
+
+/*
+ * The two bytes of a zlib stream (RFC 1950 2.2) are too little to tell it from memory, but enough
+ * for a hint when the size already says that it is none.
+ */
+static bool may_be_zlib(const uint8_t *head, size_t len)
+{
+	return len >= 2 && (head[0] & 15) == 8 && head[0] >> 4 <= 7 &&
+	       (head[0] << 8 | head[1]) % 31 == 0;
+}
+
+static bool unreadable_probe(const struct vmi_target *target, const uint8_t *head, size_t len)
+{
+	return target->source && head &&
+	       (magic_name(head, len) || vmi_source_size(target->source) % VMI_PAGE_SIZE);
+}
+
+static enum vmi_status unreadable_open(void *self, const struct vmi_target *target, unsigned *caps,
+				       struct vmi_error *err)
+{
+	uint8_t head[64];
+	size_t len = sizeof(head);
+
+	(void)self;
+	(void)caps;
+	if (!target->source)
+		return vmi_fail(err, VMI_ERR_ARG, "%s is not a file", target->name);
+	if (vmi_source_size(target->source) < len)
+		len = (size_t)vmi_source_size(target->source);
+	enum vmi_status st = vmi_source_read(target->source, 0, head, len, err);
+	if (st)
+		return vmi_wrap(err, st, "%s", target->name);
+	const struct signature *known = find(head, len);
+	if (known)
+		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+				"%s looks like %s, which this version cannot read%s%s",
+				target->name, known->name, known->advice ? ": " : "",
+				known->advice ? known->advice : "");
+	return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+			"%s is not a whole number of 4 KiB pages and no known format%s; "
+			"--driver raw reads it as flat memory anyway",
+			target->name, may_be_zlib(head, len) ? " (perhaps a zlib stream)" : "");
+}
+
+static void unreadable_close(void *self)
+{
+	(void)self;
+}
+
+static void unreadable_info(void *self, struct vmi_info *info)
+{
+	(void)self;
+	(void)info;
+}
+
+/* Never opens anything: it stands before raw and says why a file is not flat memory. */
+const struct vmi_driver_ops driver_unreadable = {
+	.name = "unreadable",
+	.concurrent = true,
+	.probe = unreadable_probe,
+	.open = unreadable_open,
+	.close = unreadable_close,
+	.info = unreadable_info,
+};

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* The notes of an ELF core (System V ABI, chapter 5), walked by libelf over a copy of them. */
+
+#include <assert.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "bytes.h"
+#include "notes.h"
+
+enum {
+	VCPU_MAX = 4096,
+	NOTE_BYTES_MAX = 64 << 20,
+	NT_VIRTUALBOX_CORE = 0xb00,
+	NT_VIRTUALBOX_CPU = 0xb01,
+	VIRTUALBOX_CORE_SIZE = 24,
+};
+static const uint32_t virtualbox_magic = 0xc01ac0de;
+
+/*
+ * A copy of a note segment behind an ELF header of our own: libelf then has a file in which nothing
+ * is wrong but, perhaps, the notes.
+ */
+struct note_segment {
+	struct note_segment *next;
+	size_t size; /* of bytes[] */
+	Elf64_Ehdr ehdr;
+	uint8_t bytes[];
+};
+static_assert(offsetof(struct note_segment, bytes) ==
+		      offsetof(struct note_segment, ehdr) + sizeof(Elf64_Ehdr),
+	      "header and notes are one piece for libelf");
+
+struct note {
+	const char *name; /* not terminated */
+	size_t name_len;  /* without terminator */
+	uint32_t type;
+	const uint8_t *desc;
+	size_t size;
+};
+
+static bool is_named(const struct note *note, const char *name)
+{
+	return note->name_len == strlen(name) && !memcmp(note->name, name, note->name_len);
+}
+
+static void take_vcpu(struct notes *notes, enum vcpu_note_kind kind, const struct note *note)
+{
+	unsigned index = notes->seen[kind]++;
+	struct vcpu_note vcpu = {.kind = kind,
+				 .format = notes->virtualbox_format,
+				 .at = note->desc,
+				 .size = note->size};
+
+	if (index >= VCPU_MAX)
+		return;
+	if (index >= notes->vcpus)
+		notes->vcpus = index + 1;
+	/* What cannot be read keeps its place, so that those behind it keep theirs. */
+	if (vcpu_note_check(&vcpu) && kind > notes->vcpu[index].kind)
+		notes->vcpu[index] = vcpu;
+	else if (vcpu.kind == VCPU_NONE)
+		notes->seen[VCPU_NONE]++;
+}
+
+static void take(struct notes *notes, const struct note *note)
+{
+	if (is_named(note, "CORE") && note->type == NT_PRSTATUS) {
+		notes->prstatus = true;
+		take_vcpu(notes, VCPU_PRSTATUS, note);
+	} else if (is_named(note, "QEMU") && !note->type) {
+		notes->qemu = true;
+		take_vcpu(notes, VCPU_QEMU, note);
+	} else if (is_named(note, "VBCORE") && note->type == NT_VIRTUALBOX_CORE) {
+		notes->virtualbox = true;
+		if (note->size >= VIRTUALBOX_CORE_SIZE && le32(note->desc) == virtualbox_magic)
+			notes->virtualbox_format = le32(note->desc + 4);
+	} else if (is_named(note, "VBCPU") && note->type == NT_VIRTUALBOX_CPU) {
+		take_vcpu(notes, VCPU_VIRTUALBOX, note);
+	} else if (is_named(note, "VMCOREINFO") && note->size && !notes->vmcoreinfo) {
+		const void *nul = memchr(note->desc, 0, note->size);
+		notes->vmcoreinfo = (const char *)note->desc;
+		notes->vmcoreinfo_len =
+			nul ? (size_t)((const uint8_t *)nul - note->desc) : note->size;
+	}
+}
+
+/*
+ * Walk the notes, giving each to `notes` if that is not NULL, and say where the walk stops: at the
+ * end, or where a note does not fit.
+ */
+static size_t walk(const struct note_segment *seg, Elf_Data *data, struct notes *notes)
+{
+	size_t at = 0, name, desc, next;
+	GElf_Nhdr nhdr;
+
+	while (at < seg->size && (next = gelf_getnote(data, at, &nhdr, &name, &desc)) > at) {
+		if (nhdr.n_namesz > seg->size || name > seg->size - nhdr.n_namesz ||
+		    nhdr.n_descsz > seg->size || desc > seg->size - nhdr.n_descsz)
+			break;
+		struct note note = {
+			.name = (const char *)seg->bytes + name,
+			.name_len = strnlen((const char *)seg->bytes + name, nhdr.n_namesz),
+			.type = nhdr.n_type,
+			.desc = seg->bytes + desc,
+			.size = nhdr.n_descsz,
+		};
+		if (notes)
+			take(notes, &note);
+		at = next;
+	}
+	return at;
+}
+
+/*
+ * Names and descriptors are padded to 4 bytes, whatever p_align says; the few who pad to 8 say so,
+ * and only then does a walk by 8 come out even where one by 4 does not.
+ */
+static void walk_segment(struct notes *notes, const struct vmi_target *target,
+			 const struct note_segment *seg, Elf *elf, uint64_t align)
+{
+	Elf_Data *by4 = elf_getdata_rawchunk(elf, sizeof(seg->ehdr), seg->size, ELF_T_NHDR);
+	Elf_Data *by8 = elf_getdata_rawchunk(elf, sizeof(seg->ehdr), seg->size, ELF_T_NHDR8);
+
+	if (!by4 || !by8) {
+		target->warn(target, "libelf cannot read the notes: %s", elf_errmsg(-1));
+		return;
+	}
+	bool eight = align == 8 && walk(seg, by4, NULL) != seg->size &&
+		     walk(seg, by8, NULL) == seg->size;
+	size_t end = walk(seg, eight ? by8 : by4, notes);
+	if (seg->size > end && seg->size - end >= sizeof(GElf_Nhdr))
+		target->warn(target,
+			     "the notes are broken at byte 0x%zx of 0x%zx: what follows is ignored",
+			     end, seg->size);
+}
+
+enum vmi_status notes_add(struct notes *notes, const struct vmi_target *target, uint64_t offset,
+			  uint64_t size, uint64_t align, struct vmi_error *err)
+{
+	uint64_t file = vmi_source_size(target->source);
+	uint64_t held = offset < file && size < file - offset ? size
+			: offset < file                       ? file - offset
+							      : 0;
+	size_t room = notes->bytes < NOTE_BYTES_MAX ? NOTE_BYTES_MAX - notes->bytes : 0;
+
+	if (held < size)
+		target->warn(target, "the notes are cut off: the file ends at 0x%" PRIx64, file);
+	if (held > room) {
+		target->warn(target, "of 0x%" PRIx64 " bytes of notes the first 0x%zx are read",
+			     held, room);
+		held = room;
+	}
+	if (held < sizeof(GElf_Nhdr))
+		return VMI_OK;
+
+	struct note_segment *seg = malloc(sizeof(*seg) + held);
+	if (!notes->vcpu)
+		notes->vcpu = calloc(VCPU_MAX, sizeof(*notes->vcpu));
+	if (!seg || !notes->vcpu) {
+		free(seg);
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the notes");
+	}
+	enum vmi_status st = vmi_source_read(target->source, offset, seg->bytes, held, err);
+	if (st) {
+		free(seg);
+		return vmi_wrap(err, st, "the notes");
+	}
+	seg->size = held;
+	seg->next = notes->segments;
+	notes->segments = seg;
+	notes->bytes += sizeof(*seg) + held; /* so that many empty segments are bounded, too */
+
+	seg->ehdr = (Elf64_Ehdr){0};
+	memcpy(seg->ehdr.e_ident, ELFMAG, SELFMAG);
+	seg->ehdr.e_ident[EI_CLASS] = ELFCLASS64;
+	seg->ehdr.e_ident[EI_DATA] = ELFDATA2LSB;
+	seg->ehdr.e_ident[EI_VERSION] = EV_CURRENT;
+	Elf *elf = elf_memory((char *)&seg->ehdr, sizeof(seg->ehdr) + held);
+	if (!elf)
+		return vmi_fail(err, VMI_ERR_NOMEM, "libelf cannot take in the notes: %s",
+				elf_errmsg(-1));
+	walk_segment(notes, target, seg, elf, align);
+	elf_end(elf);
+	return VMI_OK;
+}
+
+void notes_finish(struct notes *notes, const struct vmi_target *target)
+{
+	unsigned readable = 0;
+
+	for (unsigned i = 0; i < notes->vcpus; i++)
+		readable += notes->vcpu[i].kind != VCPU_NONE;
+	if (notes->virtualbox && notes->seen[VCPU_VIRTUALBOX] && !readable)
+		target->warn(
+			target,
+			"VirtualBox's notes are of format 0x%x, of which this version cannot read "
+			"the registers",
+			notes->virtualbox_format);
+	else if (notes->seen[VCPU_NONE])
+		target->warn(target, "%u notes of vcpus are of an unknown layout and were ignored",
+			     notes->seen[VCPU_NONE]);
+	for (int kind = VCPU_NONE + 1; kind < VCPU_NOTE_KINDS; kind++)
+		if (notes->seen[kind] > VCPU_MAX)
+			target->warn(target, "there are notes of %u vcpus: the first %d are read",
+				     notes->seen[kind], VCPU_MAX);
+	if (!readable)
+		notes->vcpus = 0;
+}
+
+void notes_deinit(struct notes *notes)
+{
+	while (notes->segments) {
+		struct note_segment *seg = notes->segments;
+		notes->segments = seg->next;
+		free(seg);
+	}
+	free(notes->vcpu);
+	*notes = (struct notes){0};
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Flat memory: byte 0 of the file is gpa 0. The smallest driver; the one to copy. */
+
+#include "extents.h"
+
+struct raw {
+	struct extents extents;
+};
+
+/*
+ * The last driver in the array takes what the others left over, and the one before it turned away
+ * what is no flat memory. Named by the user, this one takes anything.
+ */
+static bool raw_probe(const struct vmi_target *target, const uint8_t *head, size_t len)
+{
+	(void)target;
+	(void)len;
+	return head;
+}
+
+static enum vmi_status raw_open(void *self, const struct vmi_target *target, unsigned *caps,
+				struct vmi_error *err)
+{
+	struct raw *raw = self;
+	struct segments segments = {0};
+
+	(void)caps;
+	if (!target->source)
+		return vmi_fail(err, VMI_ERR_ARG, "%s is not a file", target->name);
+
+	uint64_t size = vmi_source_size(target->source);
+	enum vmi_status st = segments_add(&segments, target->source, 0, size, size, 0, err);
+	if (!st)
+		st = extents_build(&raw->extents, &segments, target->source, err);
+	if (segments.beyond)
+		target->warn(target, "what lies beyond the 52 address bits of x86 is left out");
+	segments_deinit(&segments);
+	return st;
+}
+
+static void raw_close(void *self)
+{
+	struct raw *raw = self;
+
+	extents_deinit(&raw->extents);
+}
+
+/* Flat memory does not say whose it is; what reads x86 tables in it knows better. */
+static void raw_info(void *self, struct vmi_info *info)
+{
+	const struct raw *raw = self;
+
+	info->format = "raw";
+	info->machine = VMI_MACHINE_UNKNOWN;
+	info->max_gfn = (raw->extents.end - 1) >> VMI_PAGE_SHIFT;
+	info->memory_bytes = raw->extents.bytes;
+	info->vcpus = 0;
+}
+
+static enum vmi_status raw_page_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+				    struct vmi_error *err)
+{
+	const struct raw *raw = self;
+
+	return extents_page_get(&raw->extents, gfn, page, err);
+}
+
+static void raw_page_put(void *self, struct vmi_page *page)
+{
+	(void)self;
+	extents_page_put(page);
+}
+
+static enum vmi_status raw_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+				    struct vmi_error *err)
+{
+	const struct raw *raw = self;
+
+	(void)err;
+	return extents_run_next(&raw->extents, from, run);
+}
+
+const struct vmi_driver_ops driver_raw = {
+	.name = "raw",
+	.state_size = sizeof(struct raw),
+	.concurrent = true,
+	.probe = raw_probe,
+	.open = raw_open,
+	.close = raw_close,
+	.info = raw_info,
+	.page = {.get = raw_page_get, .put = raw_page_put, .run_next = raw_run_next},
+};
