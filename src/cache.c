@@ -14,13 +14,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cache.h"
 
 enum { WAYS = 8 };
-#define NO_GFN UINT64_MAX
-
 struct line {
 	struct vmi_page page;
 	struct table *table;
@@ -67,7 +64,7 @@ static struct table *table_create(size_t slots)
 	while (table->sets <= slots / WAYS / 2)
 		table->sets *= 2;
 	if (table->sets <= SIZE_MAX / WAYS / sizeof(*table->lines)) {
-		table->tags = malloc(table->sets * WAYS * sizeof(*table->tags));
+		table->tags = calloc(table->sets * WAYS, sizeof(*table->tags));
 		table->recent = calloc(table->sets, sizeof(*table->recent));
 		table->lines = calloc(table->sets * WAYS, sizeof(*table->lines));
 	}
@@ -75,7 +72,6 @@ static struct table *table_create(size_t slots)
 		table_free(table);
 		return NULL;
 	}
-	memset(table->tags, 0xff, table->sets * WAYS * sizeof(*table->tags));
 	return table;
 }
 
@@ -105,10 +101,14 @@ static void line_empty(struct cache *cache, struct line *line)
 /* Empty what is not pinned; the rest is forgotten and empties itself later. */
 static void table_flush(struct cache *cache, struct table *table)
 {
-	for (size_t i = 0; i < table->sets * WAYS; i++) {
-		table->tags[i] = NO_GFN;
-		if (table->lines[i].filled && !table->lines[i].pins)
-			line_empty(cache, &table->lines[i]);
+	for (size_t set = 0; set < table->sets; set++) {
+		if (!table->recent[set])
+			continue; /* never used: not even its memory has been touched */
+		for (size_t i = set * WAYS; i < (set + 1) * WAYS; i++) {
+			table->tags[i] = 0;
+			if (table->lines[i].filled && !table->lines[i].pins)
+				line_empty(cache, &table->lines[i]);
+		}
 	}
 }
 
@@ -167,7 +167,7 @@ static enum vmi_status cache_fill(struct cache *cache, size_t set, vmi_gfn gfn,
 
 	if (st)
 		return st;
-	unsigned way = table ? set_victim(table, set) : WAYS;
+	unsigned way = table && fresh.pin ? set_victim(table, set) : WAYS;
 	if (way == WAYS) {
 		*page = fresh;
 		page->line = NULL;
@@ -183,7 +183,7 @@ static enum vmi_status cache_fill(struct cache *cache, size_t set, vmi_gfn gfn,
 	line->pins = 1;
 	table->used++;
 	table->pins++;
-	table->tags[set * WAYS + way] = gfn;
+	table->tags[set * WAYS + way] = gfn + 1;
 	set_touch(table, set, way);
 	*page = line->page;
 	return VMI_OK;
@@ -198,9 +198,13 @@ enum vmi_status cache_get(struct cache *cache, vmi_gfn gfn, struct vmi_page *pag
 		return cache_fill(cache, 0, gfn, page, err);
 
 	size_t set = gfn & (table->sets - 1);
+	if (!table->used) { /* as long as the driver's pages need no caching */
+		cache->misses++;
+		return cache_fill(cache, set, gfn, page, err);
+	}
 	const uint64_t *tags = &table->tags[set * WAYS];
 	for (unsigned way = 0; way < WAYS; way++) {
-		if (tags[way] != gfn)
+		if (tags[way] != gfn + 1)
 			continue;
 		struct line *line = &table->lines[set * WAYS + way];
 		cache->hits++;
@@ -226,7 +230,7 @@ void cache_put(struct cache *cache, struct vmi_page *page)
 	assert(line->pins && table->pins);
 	line->pins--;
 	table->pins--;
-	if (!line->pins && table->tags[line - table->lines] == NO_GFN)
+	if (!line->pins && !table->tags[line - table->lines])
 		line_empty(cache, line);
 	if (!table->pins && table->retired)
 		table_free(table);
@@ -259,9 +263,9 @@ void cache_flush_gfn(struct cache *cache, vmi_gfn gfn)
 		return;
 	size_t set = gfn & (table->sets - 1);
 	for (unsigned way = 0; way < WAYS; way++) {
-		if (table->tags[set * WAYS + way] != gfn)
+		if (table->tags[set * WAYS + way] != gfn + 1)
 			continue;
-		table->tags[set * WAYS + way] = NO_GFN;
+		table->tags[set * WAYS + way] = 0;
 		if (!table->lines[set * WAYS + way].pins)
 			line_empty(cache, &table->lines[set * WAYS + way]);
 	}

@@ -36,10 +36,10 @@ enum vmi_status vmi_run_next(struct vmi *vm, vmi_gpa from, struct vmi_run *run,
 static enum vmi_status read_piece(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
 				  void *buf, size_t len, size_t *done, struct vmi_error *err)
 {
-	vmi_gpa gpa;
-	uint64_t span;
+	vmi_gpa gpa = addr;
+	uint64_t span = UINT64_MAX;
 	struct vmi_page page;
-	enum vmi_status st = locate(vm, space, addr, &gpa, &span, err);
+	enum vmi_status st = space ? locate(vm, space, addr, &gpa, &span, err) : VMI_OK;
 
 	if (!st)
 		st = vmi_page_get(vm, gpa >> VMI_PAGE_SHIFT, &page, err);

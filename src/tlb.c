@@ -27,10 +27,11 @@ static size_t region_slots(size_t slots)
 static void tables_free(struct tlb *tlb)
 {
 	free(tlb->pages);
-	free(tlb->regions);
+	free(tlb->memory);
 	free(tlb->pins);
 	tlb->pages = NULL;
 	tlb->regions = NULL;
+	tlb->memory = NULL;
 	tlb->pins = NULL;
 	tlb->slots = tlb->region_slots = 0;
 }
@@ -44,10 +45,11 @@ static enum vmi_status tables_create(struct tlb *tlb, size_t slots, struct vmi_e
 	tlb->slots = pages;
 	tlb->region_slots = region_slots(pages);
 	tlb->pages = calloc(tlb->slots, sizeof(*tlb->pages));
-	tlb->regions = aligned_alloc(64, tlb->region_slots * sizeof(*tlb->regions));
+	tlb->memory = calloc(tlb->region_slots + 1, sizeof(*tlb->regions));
 	tlb->pins = calloc(tlb->region_slots, sizeof(*tlb->pins));
-	if (tlb->pages && tlb->regions && tlb->pins) {
-		memset(tlb->regions, 0, tlb->region_slots * sizeof(*tlb->regions));
+	if (tlb->pages && tlb->memory && tlb->pins) {
+		uintptr_t line = sizeof(*tlb->regions);
+		tlb->regions = (void *)(((uintptr_t)tlb->memory + line - 1) / line * line);
 		return VMI_OK;
 	}
 	tables_free(tlb);
@@ -94,6 +96,7 @@ enum vmi_status tlb_resize(struct tlb *tlb, size_t slots, struct vmi_error *err)
 	tables_destroy(tlb);
 	tlb->pages = fresh.pages;
 	tlb->regions = fresh.regions;
+	tlb->memory = fresh.memory;
 	tlb->pins = fresh.pins;
 	tlb->slots = fresh.slots;
 	tlb->region_slots = fresh.region_slots;
@@ -111,9 +114,9 @@ void tlb_flush(struct tlb *tlb)
 void tlb_purge(struct tlb *tlb)
 {
 	tlb_flush(tlb);
+	if (!tlb->pages || tlb->next_asid == 1)
+		return; /* no space was ever used: nothing to forget */
 	tlb->next_asid = 1;
-	if (!tlb->pages)
-		return;
 	memset(tlb->pages, 0, tlb->slots * sizeof(*tlb->pages));
 	for (size_t i = 0; i < tlb->region_slots; i++)
 		region_empty(tlb, &tlb->regions[i]);

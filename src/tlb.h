@@ -62,8 +62,9 @@ struct tlb_space {
 
 struct tlb {
 	struct cache *cache;
-	struct tlb_page *pages; /* NULL: off */
-	struct tlb_region *regions;
+	struct tlb_page *pages;     /* NULL: off */
+	struct tlb_region *regions; /* on cache lines, in `memory` */
+	void *memory;
 	struct vmi_page *pins;        /* of the regions' tables; data is NULL where there is none */
 	size_t slots, region_slots;   /* powers of two */
 	const struct tlb_space *last; /* NULL also while the cache is off */

@@ -246,32 +246,68 @@ static inline const struct tlb_region *region_find(const struct vmi *vm,
 	return region && region->tag == tag ? region : NULL;
 }
 
+/* What region_translate() needs of a space and a region, by value: nothing stored can change it. */
+struct lookup {
+	const struct x86_paging *paging;
+	const uint8_t *table;
+	uint64_t index_mask, offset_mask, address, wrong, rights, shape;
+	bool narrow; /* 4-byte entries */
+};
+
+static inline struct lookup lookup_of(const struct tlb_space *known,
+				      const struct tlb_region *region)
+{
+	return (struct lookup){
+		.paging = &known->paging,
+		.table = region->table,
+		.index_mask = region->index_mask,
+		.offset_mask = region->offset_mask,
+		.address = TLB_FRAME & ~known->space.ignored,
+		.wrong = known->wrong,
+		.rights = region->rights,
+		.shape = region->shape,
+		.narrow = known->paging.entry_shift == 2 && region->index_mask,
+	};
+}
+
 /*
  * The address in a region that is known: one entry to read. This is the hot path of everything, so
- * it is written for 8-byte entries without a branch but the one for failure.
+ * it has no branch on what the entry says but the one for failure.
  */
-static inline enum vmi_status region_translate(const struct tlb_space *known,
-					       const struct tlb_region *region, vmi_gva gva,
-					       struct vmi_translation *out)
+static inline enum vmi_status __attribute__((always_inline))
+region_translate(struct lookup in, vmi_gva gva, struct vmi_translation *out)
 {
-	const struct x86_paging *paging = &known->paging;
-	uint64_t entry, third;
-	bool narrow = paging->entry_shift == 2 && region->index_mask;
+	uint64_t entry;
 
-	if (narrow)
-		entry = entry_load(region->table + (gva >> 10 & region->index_mask >> 1), 2);
+	if (in.narrow)
+		entry = entry_load(in.table + (gva >> 10 & in.index_mask >> 1), 2);
 	else
-		memcpy(&entry, region->table + (gva >> 9 & region->index_mask), sizeof(entry));
-	if ((entry ^ X86_P) & known->wrong)
-		return refuse(out, x86_judge(paging, 1, entry), 1, entry);
+		entry = entry_load(in.table + (gva >> 9 & in.index_mask), 3);
+	if ((entry ^ X86_P) & in.wrong)
+		return refuse(out, x86_judge(in.paging, 1, entry), 1, entry);
 
-	uint64_t rights = region->rights & (entry ^ X86_NX);
+	uint64_t rights = in.rights & (entry ^ X86_NX);
 	uint64_t access = VMI_ACCESS_R | (rights & X86_RW) | (rights >> 61 & VMI_ACCESS_X);
-	out->gpa = (entry & TLB_FRAME & ~known->space.ignored) | (gva & region->offset_mask);
+	uint64_t third = in.shape | access << 24 | (rights & X86_US) << 30;
+	out->gpa = (entry & in.address) | (gva & in.offset_mask);
 	out->entry = 0;
-	third = region->shape | access << 24 | (rights & X86_US) << 30;
 	memcpy(&out->status, &third, sizeof(third));
 	return VMI_OK;
+}
+
+/* As many of the addresses as lie in the region: how many that were. */
+static size_t region_translate_all(const struct tlb_space *known, const struct tlb_region *region,
+				   const vmi_gva *restrict gva, size_t count,
+				   struct vmi_translation *restrict out)
+{
+	struct lookup in = lookup_of(known, region);
+	uint64_t tag = region->tag ^ known->asid, mask = ~known->region_mask;
+	size_t i = 0;
+
+	for (; i < count && (gva[i] & mask) == tag; i++)
+		if (region_translate(in, gva[i], &out[i]))
+			continue; /* out[i] says why */
+	return i;
 }
 
 static enum vmi_status translate_walk(struct vmi *vm, const struct tlb_space *known, vmi_gva gva,
@@ -334,7 +370,7 @@ translate_slow(struct vmi *vm, const struct vmi_space *space, vmi_gva gva,
 	region = region_find(vm, known, gva);
 	if (region) {
 		vm->tlb.hits++;
-		st = region_translate(known, region, gva, out);
+		st = region_translate(lookup_of(known, region), gva, out);
 	} else {
 		st = translate_walk(vm, known, gva, out, err);
 	}
@@ -348,7 +384,7 @@ enum vmi_status vmi_translate(struct vmi *vm, const struct vmi_space *space, vmi
 
 	if (space && known && tlb_space_is(known, space)) {
 		const struct tlb_region *region = region_find(vm, known, gva);
-		if (region && !region_translate(known, region, gva, out)) {
+		if (region && !region_translate(lookup_of(known, region), gva, out)) {
 			vm->tlb.hits++;
 			return VMI_OK;
 		}
@@ -365,28 +401,25 @@ enum vmi_status vmi_translate_batch(struct vmi *vm, const struct vmi_space *spac
 				    struct vmi_error *err)
 {
 	const struct tlb_space *known = space ? tlb_space(&vm->tlb, space) : NULL;
-	const struct tlb_region *region = NULL;
-	uint64_t hits = 0;
+	size_t i = 0;
 
 	if (space && !known && space->mode == VMI_MODE_AUTO)
 		return vmi_fail(err, VMI_ERR_ARG,
 				"a space needs a mode; vmi_space_of_root() finds one");
-	for (size_t i = 0; i < count; i++) {
-		if (!known) {
+	if (!known)
+		for (; i < count; i++)
 			out[i].status = (uint8_t)translate_flat(space, gva[i], &out[i], NULL);
-			continue;
-		}
-		uint64_t tag = tlb_region_tag(known, gva[i]);
-		if (!region || region->tag != tag)
-			region = region_find(vm, known, gva[i]);
+	while (i < count) {
+		const struct tlb_region *region = region_find(vm, known, gva[i]);
 		if (!region) {
 			out[i].status = (uint8_t)translate_walk(vm, known, gva[i], &out[i], NULL);
+			i++;
 			continue;
 		}
-		hits++;
-		out[i].status = (uint8_t)region_translate(known, region, gva[i], &out[i]);
+		size_t done = region_translate_all(known, region, gva + i, count - i, out + i);
+		vm->tlb.hits += done;
+		i += done;
 	}
-	vm->tlb.hits += hits;
 	return VMI_OK;
 }
 

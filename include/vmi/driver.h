@@ -92,7 +92,8 @@ struct vmi_driver_ops {
 	struct { /* VMI_CAP_READ */
 		/**
 		 * Pin one page: fills data, known, extent and pin. Its bytes stay put until put().
-		 * VMI_ERR_NOT_SAVED when no byte of it is held.
+		 * VMI_ERR_NOT_SAVED when no byte of it is held. A NULL pin says that the page costs
+		 * nothing to get again and stays while the target is open: it is not cached.
 		 */
 		enum vmi_status (*get)(void *self, vmi_gfn gfn, struct vmi_page *page,
 				       struct vmi_error *err);

@@ -520,8 +520,9 @@ struct vmi_cache_stats {
 };
 
 /**
- * Page cache: pages of the target by gfn, 8192 by default. Failures are not cached. Pinned pages
- * stay valid whatever happens to the cache. Resizing rounds down to a number the table can have,
+ * Page cache: pages of the target by gfn, 8192 by default. Failures are not cached, nor are pages
+ * that need no caching because they lie in a mapping of the image. Pinned pages stay valid whatever
+ * happens to the cache. Resizing rounds down to a number the table can have,
  * but not below 1. Flushing and turning off are never refused.
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_page_cache_enable(struct vmi *vm, struct vmi_error *err);
@@ -533,9 +534,9 @@ VMI_API void vmi_page_cache_flush_gfn(struct vmi *vm, vmi_gfn gfn);
 VMI_API void vmi_page_cache_stats(const struct vmi *vm, struct vmi_cache_stats *stats);
 
 /**
- * Translation cache: by page and space, 8192 entries by default, with the tables on the way to them
- * beside it. Neither failures nor physical accesses are cached. The handle's own writes invalidate
- * it, and so do resuming a guest and each of its events.
+ * Translation cache: by page and space, 8192 entries by default, and beside it the tables that lead
+ * to up to 512 pages each, which count as hits too. Neither failures nor physical accesses are
+ * cached. The handle's own writes invalidate it, and so do resuming a guest and each of its events.
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_translation_cache_enable(struct vmi *vm,
 								 struct vmi_error *err);
