@@ -21,4 +21,4 @@ fi
 echo
 "$build/test/bench/bench_read" "$elf"
 echo
-python3 "$here/cli.py" "$build/src/tool/vmi-dump" "$elf" "$raw"
+python3 "$here/cli.py" "$build/src/tool/vmi-dump" "$elf" "$raw" "$build/test/bench/bench_read"
