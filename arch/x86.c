@@ -52,7 +52,11 @@ static void init_wide(struct x86_paging *paging, const struct vmi_space *space, 
 	paging->reserved_large[2] = reserved | bits(20, 13);
 }
 
-/* PAE paging, SDM vol. 3A 4.4: four PDPTEs without permissions; bits 62:52 are reserved too. */
+/*
+ * PAE paging, SDM vol. 3A 4.4: four PDPTEs without permissions; bits 62:52 are reserved too. A CPU
+ * checks PDPTEs when CR3 is loaded and never writes them; QEMU's emulation, though, marks them
+ * accessed (bit 5) as it does other entries, so that bit says nothing about validity.
+ */
 static void init_pae(struct x86_paging *paging, const struct vmi_space *space, unsigned gpa_bits)
 {
 	init_wide(paging, space, gpa_bits, 3);
@@ -61,7 +65,7 @@ static void init_pae(struct x86_paging *paging, const struct vmi_space *space, u
 	for (unsigned level = 1; level <= 2; level++)
 		paging->reserved[level] |= bits(62, 52);
 	paging->reserved_large[2] |= bits(62, 52);
-	paging->reserved[3] = bits(63, gpa_bits) | bits(8, 5) | bits(2, 1);
+	paging->reserved[3] = bits(63, gpa_bits) | bits(8, 6) | bits(2, 1);
 	paging->implied[3] = X86_ALL;
 }
 
@@ -100,8 +104,10 @@ bool x86_paging_init(struct x86_paging *paging, const struct vmi_space *space)
 		break;
 	case VMI_MODE_AUTO:
 	case VMI_MODE_NONE:
-		return false;
+		break;
 	}
+	if (!paging->levels)
+		return false; /* the mode is a byte of the caller's: it may be anything */
 	paging->root = x86_root((enum vmi_mode)space->mode, space->root) & ~space->ignored;
 	paging->address &= ~space->ignored;
 	for (unsigned level = 1; level <= paging->levels; level++) {
