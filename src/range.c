@@ -25,6 +25,8 @@ void vmi_range_begin(struct vmi_range_iter *it, struct vmi *vm, const struct vmi
 	it->vm = vm;
 	if (space)
 		it->space = *space;
+	if (space && space->mode == VMI_MODE_AUTO)
+		it->space.mode = NO_MODE;
 	it->at = first;
 	it->last = last;
 	it->ended = last < first;
@@ -40,7 +42,7 @@ static void range_flat(struct vmi_range *range, vmi_gva gva, uint64_t end, enum 
 		.size = end - gva,
 		.gpa = status ? 0 : gva,
 		.status = (uint8_t)status,
-		.page_shift = VMI_PAGE_SHIFT,
+		.page_shift = status ? 0 : VMI_PAGE_SHIFT,
 		.access = status ? 0 : VMI_ACCESS_R | VMI_ACCESS_W | VMI_ACCESS_X,
 		.user = status ? 0 : 1,
 	};
@@ -93,6 +95,12 @@ static void range_extend(const struct x86_paging *paging, const struct vmi_page 
 	}
 }
 
+/* The level of the last entry read when a table at `level` cannot be: one up, 0 above the root. */
+static uint8_t level_above(const struct x86_paging *paging, unsigned level)
+{
+	return (uint8_t)(level < paging->levels ? level + 1 : 0);
+}
+
 /* A table that is not held decides about all that hangs below it. */
 static void range_unheld(const struct x86_paging *paging, const struct place *place, vmi_gva gva,
 			 enum vmi_status st, struct vmi_range *range)
@@ -102,7 +110,7 @@ static void range_unheld(const struct x86_paging *paging, const struct place *pl
 						       : 32;
 
 	range->status = (uint8_t)st;
-	range->level = (uint8_t)(place->level < paging->levels ? place->level + 1 : 0);
+	range->level = level_above(paging, place->level);
 	range->gva = gva & ~((UINT64_C(1) << shift) - 1);
 	range->size = UINT64_C(1) << shift;
 }
@@ -127,7 +135,7 @@ static void range_step(struct vmi *vm, const struct x86_paging *paging, vmi_gva 
 		if (st) {
 			/* Of a table held in part, this entry is not. */
 			range->status = (uint8_t)st;
-			range->level = (uint8_t)place.level;
+			range->level = level_above(paging, place.level);
 		} else if (x86_judge(paging, place.level, place.entry) ||
 			   x86_is_leaf(paging, place.level, place.entry)) {
 			range_of_entry(paging, &place, range);
@@ -197,6 +205,12 @@ static bool look_ahead(struct vmi_range_iter *it)
 enum vmi_status vmi_range_next(struct vmi_range_iter *it, struct vmi_range *range,
 			       struct vmi_error *err)
 {
+	enum vmi_status st = require(it->vm, VMI_CAP_READ, err);
+
+	if (!st && it->space.mode > VMI_MODE_5LEVEL)
+		st = fail_mode(&it->space, VMI_ERR_ARG, err);
+	if (st)
+		return st;
 	if (!it->has_ahead && !look_ahead(it))
 		return VMI_END;
 

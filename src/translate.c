@@ -30,7 +30,9 @@ static inline uint64_t entry_load(const uint8_t *at, unsigned entry_shift)
 enum vmi_status table_get(struct vmi *vm, vmi_gpa table, struct vmi_page *page,
 			  struct vmi_error *err)
 {
-	return cache_get(vm->cache, table >> VMI_PAGE_SHIFT, page, err);
+	enum vmi_status st = require(vm, VMI_CAP_READ, err);
+
+	return st ? st : cache_get(vm->cache, table >> VMI_PAGE_SHIFT, page, err);
 }
 
 enum vmi_status entry_read(const struct x86_paging *paging, const struct vmi_page *page,
@@ -334,15 +336,25 @@ static enum vmi_status translate_walk(struct vmi *vm, const struct tlb_space *kn
 	return VMI_OK;
 }
 
+enum vmi_status fail_mode(const struct vmi_space *space, enum vmi_status status,
+			  struct vmi_error *err)
+{
+	if (space->mode == VMI_MODE_AUTO || space->mode == NO_MODE)
+		return vmi_fail(err, status, "a space needs a mode; vmi_space_of_root() finds one");
+	return vmi_fail(err, status, "there is no paging mode %u", space->mode);
+}
+
 /* Without page tables: guest-physical, or a CPU with paging off, which has 32-bit addresses. */
 static enum vmi_status translate_flat(const struct vmi_space *space, vmi_gva gva,
 				      struct vmi_translation *out, struct vmi_error *err)
 {
 	unsigned bits = space ? 32 : 52;
 
-	if (space && space->mode == VMI_MODE_AUTO)
-		return vmi_fail(err, refuse(out, VMI_ERR_ARG, 0, 0),
-				"a space needs a mode; vmi_space_of_root() finds one");
+	if (space && space->mode != VMI_MODE_NONE)
+		return fail_mode(space, refuse(out, VMI_ERR_ARG, 0, 0), err);
+	if (!space && gva >> bits)
+		return vmi_fail(err, refuse(out, VMI_ERR_NOT_CANONICAL, 0, 0),
+				"gpa 0x%" PRIx64 " is above all physical memory", gva);
 	if (gva >> bits) {
 		refuse(out, VMI_ERR_NOT_CANONICAL, 0, 0);
 		return explain(out, gva, err);
@@ -403,9 +415,8 @@ enum vmi_status vmi_translate_batch(struct vmi *vm, const struct vmi_space *spac
 	const struct tlb_space *known = space ? tlb_space(&vm->tlb, space) : NULL;
 	size_t i = 0;
 
-	if (space && !known && space->mode == VMI_MODE_AUTO)
-		return vmi_fail(err, VMI_ERR_ARG,
-				"a space needs a mode; vmi_space_of_root() finds one");
+	if (space && !known && space->mode != VMI_MODE_NONE)
+		return fail_mode(space, VMI_ERR_ARG, err);
 	if (!known)
 		for (; i < count; i++)
 			out[i].status = (uint8_t)translate_flat(space, gva[i], &out[i], NULL);
