@@ -198,12 +198,13 @@ static void warn_segments(const struct loading *l)
 			     s->cut > 1 ? ", and more segments behind" : "");
 	if (s->beyond)
 		target->warn(target,
-			     "%zu segments lie beyond the 52 address bits of x86: that is left out",
+			     "left out is what lies beyond the 52 address bits of x86: %zu of the "
+			     "segments, in whole or in part",
 			     s->beyond);
 	if (l->elf->extents.conflicts)
 		target->warn(target,
-			     "%zu segments overlap others that differ, the first at gpa 0x%" PRIx64
-			     ": the one that comes first in the file is taken",
+			     "segments overlap and differ: %zu, the first at gpa 0x%" PRIx64
+			     "; what comes first in the file is taken",
 			     l->elf->extents.conflicts, l->elf->extents.conflict_gpa);
 	if (l->inverted)
 		target->warn(target, "a segment is larger in the file than in memory");
@@ -223,6 +224,7 @@ static void take_header(struct loading *l)
 		l->elf->machine = VMI_MACHINE_X86;
 		break;
 	default:
+		l->elf->machine = VMI_MACHINE_OTHER;
 		l->target->warn(l->target, "the image is of machine %u, which is not x86",
 				l->headers.ehdr.e_machine);
 	}

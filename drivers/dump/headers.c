@@ -161,8 +161,7 @@ enum vmi_status headers_open(struct headers *h, const struct vmi_source *source,
 	if (st)
 		return st;
 	if (h->ehdr.e_type != ET_CORE)
-		return vmi_fail(err, VMI_ERR_CORRUPT,
-				"it is an ELF file of type %u (a program or library), not a core",
+		return vmi_fail(err, VMI_ERR_CORRUPT, "it is an ELF file of type %u, not a core",
 				h->ehdr.e_type);
 	return count_program(h, err);
 }

@@ -200,7 +200,7 @@ void notes_finish(struct notes *notes, const struct vmi_target *target)
 			"the registers",
 			notes->virtualbox_format);
 	else if (notes->seen[VCPU_NONE])
-		target->warn(target, "%u notes of vcpus are of an unknown layout and were ignored",
+		target->warn(target, "notes of vcpus that are of no known layout, and ignored: %u",
 			     notes->seen[VCPU_NONE]);
 	for (int kind = VCPU_NONE + 1; kind < VCPU_NOTE_KINDS; kind++)
 		if (notes->seen[kind] > VCPU_MAX)
