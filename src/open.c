@@ -119,7 +119,7 @@ static enum vmi_status target_start(struct target *target, struct vmi_error *err
 	info->capabilities = caps & vmi_driver_capabilities(ops);
 	if (!info->format)
 		info->format = ops->name;
-	if (!info->memory_bytes && (caps & VMI_CAP_READ))
+	if (!info->memory_bytes && (info->capabilities & VMI_CAP_READ))
 		info->memory_bytes = target_bytes(target);
 	if (target->warnings_dropped) {
 		char *text = NULL;
