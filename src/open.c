@@ -101,9 +101,6 @@ static enum vmi_status target_start(struct target *target, struct vmi_error *err
 	const struct vmi_driver_ops *ops = target->ops;
 	unsigned caps = vmi_driver_capabilities(ops);
 
-	target->view.name = target->name;
-	target->view.source = target->source;
-	target->view.warn = target_warn;
 	target->self = calloc(1, ops->state_size ? ops->state_size : 1);
 	if (!target->self)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
@@ -159,6 +156,7 @@ static enum vmi_status open_target(struct vmi **out, struct target *target,
 {
 	enum vmi_status st = VMI_OK;
 
+	target->view = (struct vmi_target){target->name, target->source, target_warn};
 	if (!target->ops && options->driver)
 		st = driver_by_name(options->driver, &target->ops, err);
 	else if (!target->ops && !(target->ops = driver_probe(target)))
