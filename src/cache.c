@@ -259,7 +259,7 @@ void cache_flush_gfn(struct cache *cache, vmi_gfn gfn)
 {
 	struct table *table = cache->table;
 
-	if (!table)
+	if (!table || gfn == UINT64_MAX) /* whose tag would be that of an empty line */
 		return;
 	size_t set = gfn & (table->sets - 1);
 	for (unsigned way = 0; way < WAYS; way++) {
