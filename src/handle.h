@@ -36,6 +36,9 @@ struct vmi {
 VMI_CHECKED enum vmi_status require(const struct vmi *vm, enum vmi_capability need,
 				    struct vmi_error *err);
 
+/* VMI_ERR_NOT_FOUND: the target has no such vcpu. */
+VMI_CHECKED enum vmi_status vcpu_check(const struct vmi *vm, unsigned vcpu, struct vmi_error *err);
+
 /* Forget whatever the guest may have changed. */
 static inline void handle_forget(struct vmi *vm)
 {

@@ -202,16 +202,19 @@ enum vmi_status vmi_event_wait(struct vmi *vm, int timeout_ms, vmi_event_fn *han
 
 	if (st)
 		return st;
-	return vm->target->ops->event.wait(vm->target->self, timeout_ms, waiter_event, &waiter,
-					   err);
+	st = vm->target->ops->event.wait(vm->target->self, timeout_ms, waiter_event, &waiter, err);
+	handle_forget(vm); /* the last vcpu went on when it was answered */
+	return st;
 }
 
 enum vmi_status vmi_pause(struct vmi *vm, struct vmi_error *err)
 {
 	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
 
-	if (!st && !vm->pauses)
+	if (!st && !vm->pauses) {
 		st = vm->target->ops->control.pause(vm->target->self, err);
+		handle_forget(vm); /* what was read while it ran may be of another time */
+	}
 	if (!st)
 		vm->pauses++;
 	return st;
@@ -280,6 +283,8 @@ enum vmi_status vmi_interrupt_inject(struct vmi *vm, unsigned vcpu,
 {
 	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
 
+	if (!st)
+		st = vcpu_check(vm, vcpu, err);
 	return st ? st : vm->target->ops->control.inject(vm->target->self, vcpu, interrupt, err);
 }
 

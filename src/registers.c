@@ -102,7 +102,7 @@ enum vmi_register vmi_register_find(const char *name)
 	return (enum vmi_register)reg;
 }
 
-static enum vmi_status vcpu_check(const struct vmi *vm, unsigned vcpu, struct vmi_error *err)
+enum vmi_status vcpu_check(const struct vmi *vm, unsigned vcpu, struct vmi_error *err)
 {
 	unsigned vcpus = vm->target->info.vcpus;
 
