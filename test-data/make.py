@@ -33,7 +33,7 @@ MODES = {  # levels, width, name in the truth, images besides the plain one
 CFLAGS = ("-std=gnu11 -Os -ffreestanding -nostdlib -fno-builtin -fno-pic -no-pie -static "
           "-mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none "
           "-fno-asynchronous-unwind-tables -Wall -Wextra -Werror "
-          "-Wl,--build-id=none,--oformat=binary,--no-warn-rwx-segments,-z,max-page-size=4096").split()
+          "-Wl,--build-id=none,--oformat=binary,--no-warn-rwx-segments").split()
 PAGE = 4096
 ALL_BITS = (1 << 64) - 1
 
@@ -127,7 +127,8 @@ class Machine:
     def dump(self, path, paging, gpa, size):
         if os.path.exists(path):
             os.unlink(path)
-        self.qmp("dump-guest-memory", paging=paging, protocol="file:" + path, begin=gpa, length=size)
+        self.qmp("dump-guest-memory", paging=paging, protocol="file:" + path, begin=gpa,
+                 length=size)
         os.chmod(path, 0o644)
 
 
@@ -195,8 +196,7 @@ class Truth:
         self.random = random.Random("truth of " + machine.mode)
         self.said = machine.said
         start = self.of_kind("start")[0]
-        self.gpa, self.size = int(start["saved"], 16), start["saved_size"]
-        self.size = int(self.size, 16)
+        self.gpa, self.size = int(start["saved"], 16), int(start["saved_size"], 16)
         self.pattern = int(start["pattern"], 16)
         self.places = self.of_kind("place")
         self.roots = []  # of CPU 0 and CPU 1
@@ -223,6 +223,7 @@ class Truth:
         for place in self.places:
             va, pa, cpu = int(place["va"], 16), int(place["pa"], 16), self.cpu_of(place)
             outcome, found = place["outcome"], verdict(int(place["fault"], 16))
+            rights = place["rights"]
             what = "%s at 0x%x of space %d" % (place["why"], va, cpu)
             emulator = self.machine.gpa_of(cpu, va)
             item = {"cr3": hex(self.roots[cpu]), "va": hex(va), "pa": None, "page_size": None,
@@ -233,12 +234,11 @@ class Truth:
             elif outcome != "not-saved":
                 agree(what, found, outcome)
             if found == "ok":
-                agree(what, place["rights"] & 1, place["writable"])
-                agree(what, place["rights"] >> 2, place["user"])
-                agree(what, place["rights"] >> 1 & 1, place.get("executable", place["rights"] >> 1 & 1))
+                agree(what, rights & 1, place["writable"])
+                agree(what, rights >> 2, place["user"])
+                agree(what, rights >> 1 & 1, place.get("executable", rights >> 1 & 1))
             if found == "ok" or outcome == "wide-address":
                 agree(what, pa, emulator)
-                rights = place["rights"]
                 item.update(pa=hex(pa), page_size=self.page_size(place["level"]),
                             access="r" + "-w"[rights & 1] + "-x"[rights >> 1 & 1],
                             user=bool(rights & 4))
@@ -249,7 +249,7 @@ class Truth:
             self.out["translations"].append(item)
 
     def plan(self):
-        """Addresses to have tried: every page of info tlb, and what is behind it where a hole is."""
+        """Addresses to have tried: every page of info tlb, and the holes behind them."""
         self.rows, self.asked = [], []
         for cpu in (0, 1):
             rows = tlb(self.machine, cpu)
@@ -298,7 +298,8 @@ class Truth:
         for cpu, rows in enumerate(self.rows):
             sizes = {}
             for va, (_, size) in rows.items():
-                if not any(va <= f < va + size for f in faulty[cpu]) and not self.unsaved_table(cpu, va):
+                if not (any(va <= f < va + size for f in faulty[cpu]) or
+                        self.unsaved_table(cpu, va)):
                     sizes[str(size)] = sizes.get(str(size), 0) + 1
             self.out["full_walk"].append({"cr3": hex(self.roots[cpu]), "sizes": sizes,
                                           "info_tlb_rows": len(rows)})
@@ -314,16 +315,18 @@ class Truth:
             va, cpu = int(s["va"], 16), self.cpu_of(s)
             ends = b"" if s["end"] != "nul" else bytes(2 if "16" in encoding else 1)
             if raw:
-                agree("text at 0x%x" % va, self.machine.virtual(cpu, va, len(raw + ends)), raw + ends)
+                raw_ends = raw + ends
+                agree("text at 0x%x" % va, self.machine.virtual(cpu, va, len(raw_ends)), raw_ends)
             self.out["strings"].append({"cr3": s["space"], "va": s["va"], "encoding": encoding,
                                         "text": text, "bytes": s["bytes"], "end": s["end"],
                                         "readable": True, "name": "guest"})
         for c in self.of_kind("counted"):
-            raw = bytes.fromhex(c["bytes"])
-            agree("counted string", self.machine.virtual(self.cpu_of(c), int(c["va"], 16), len(raw)), raw)
+            raw, va, cpu = bytes.fromhex(c["bytes"]), int(c["va"], 16), self.cpu_of(c)
+            text = bytes.fromhex(c["text"]).decode("utf-16-le")
+            agree("counted string", self.machine.virtual(cpu, va, len(raw)), raw)
             self.out["unicode_strings"].append({"cr3": c["space"], "va": c["va"], "bits": c["bits"],
                                                 "bytes": c["bytes"], "text_bytes": c["text"],
-                                                "text": bytes.fromhex(c["text"]).decode("utf-16-le")})
+                                                "text": text})
 
     def take_frames(self):
         """Every word of a frame is its address times a number, but where there is text."""
@@ -341,7 +344,8 @@ class Truth:
                 continue
             words = struct.pack("<1024I", *(((pa + i) * self.pattern) & 0xffffffff
                                             for i in range(0, PAGE, 4)))
-            agree("frame 0x%x" % pa, memory[pa - self.gpa:pa - self.gpa + PAGE], words[:-1] + b"\xc3")
+            at = pa - self.gpa
+            agree("frame 0x%x" % pa, memory[at:at + PAGE], words[:-1] + b"\xc3")
             whole += 1
         print("  %d frames hold what the guest says, %d hold text" % (whole, len(touched)))
         return memory
@@ -378,13 +382,13 @@ class Truth:
         ends += [(0, self.gpa + self.size, 16)]
         # Mapped, but in no image.
         ends += [(self.cpu_of(p), int(p["va"], 16), 0) for p in self.places
-                 if p["outcome"] == "not-saved" or p["why"] in ("memory not saved", "wide address") or
-                 "beyond" in p["why"] and p["level"] > 1]
+                 if p["outcome"] == "not-saved" or "beyond" in p["why"] and p["level"] > 1 or
+                 p["why"] in ("memory not saved", "wide address")]
         ends += [(self.cpu_of(p), int(p["va"], 16) - int(p["pa"], 16) + self.gpa + self.size, 16)
                  for p in self.places if p["why"] == "large page"]
         for cpu, end, readable in ends:
-            self.out["short_reads"].append({"cr3": hex(self.roots[cpu]), "addr": hex(end - readable),
-                                            "len": 32, "readable": readable})
+            self.out["short_reads"].append({"cr3": hex(self.roots[cpu]), "len": 32,
+                                            "addr": hex(end - readable), "readable": readable})
         self.out["short_reads"].append({"cr3": "phys", "addr": hex(self.gpa + self.size - 16),
                                         "len": 32, "readable": 16})
 
@@ -408,7 +412,8 @@ def loads(path):
     offset, = struct.unpack_from("<Q", image, 32)
     size, count = struct.unpack_from("<HH", image, 54)
     for i in range(count):
-        kind, _, at, _, gpa, length, _, _ = struct.unpack_from("<IIQQQQQQ", image, offset + i * size)
+        header = struct.unpack_from("<IIQQQQQQ", image, offset + i * size)
+        kind, _, at, _, gpa, length, _, _ = header
         if kind == 1 and length:
             yield gpa, image[at:at + length]
 
