@@ -40,7 +40,7 @@ static size_t put_utf8(char *out, uint32_t c)
 		return 1;
 	}
 	unsigned more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-	out[0] = (char)(0xf00 >> more | c >> 6 * more);
+	out[0] = (char)(0xf80 >> more | c >> 6 * more);
 	for (unsigned i = 1; i <= more; i++)
 		out[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
 	return more + 1;
@@ -199,12 +199,14 @@ static enum vmi_status take_page(struct vmi *vm, const struct vmi_space *space, 
 	return st;
 }
 
-/* Is there anything at or behind this address? */
+/* Is there nothing at or behind this address: no memory, or no such addresses? */
 static bool at_image_end(struct vmi *vm, const struct vmi_space *space, uint64_t addr)
 {
 	struct vmi_run run;
 
-	return !space && vmi_run_next(vm, addr, &run, NULL) == VMI_END;
+	if (!space)
+		return vmi_run_next(vm, addr, &run, NULL) == VMI_END;
+	return addr >> 32 && space->mode != VMI_MODE_4LEVEL && space->mode != VMI_MODE_5LEVEL;
 }
 
 static enum vmi_status collect(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
