@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The options: one table for parsing and for help. */
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "options.h"
+#include "out.h"
+
+static const struct {
+	const char *name;
+	const char *argument;
+	const char *help;
+	char letter;
+} table[OPT_COUNT] = {
+	[OPT_JSON] = {"json", NULL, "one JSON object per line", 'j'},
+	[OPT_QUIET] = {"quiet", NULL, "no progress bar", 'q'},
+	[OPT_DRIVER] = {"driver", "NAME", "this driver, instead of the one that knows the content",
+			0},
+	[OPT_NO_MMAP] = {"no-mmap", NULL, "read the image instead of mapping it", 0},
+	[OPT_HELP] = {"help", NULL, "this text", 'h'},
+	[OPT_VERSION] = {"version", NULL, "version, and what was built in", 'V'},
+	[OPT_ROOT] = {"root", "GPA", "the space below this page-table root (a CR3 value will do)",
+		      0},
+	[OPT_VCPU] = {"vcpu", "N", "vcpu N: its space, or its registers", 0},
+	[OPT_MODE] = {"mode", "MODE", "auto, legacy, pae, 4level or 5level", 0},
+	[OPT_PHYS] = {"phys", NULL, "guest-physical addresses, no translation", 0},
+	[OPT_FROM] = {"from", "FILE", "addresses from FILE, one per line; - is standard input", 0},
+	[OPT_WALK] = {"walk", NULL, "the table entries on the way, too", 0},
+	[OPT_REVERSE] = {"reverse", NULL, "from physical to every virtual address", 0},
+	[OPT_RAW] = {"raw", NULL, "the bytes themselves", 0},
+	[OPT_TYPE] = {"type", "TYPE", "as u8, u16, u32, u64 or ptr", 't'},
+	[OPT_SKIP_HOLES] = {"skip-holes", NULL, "zeros for what cannot be read, and go on", 0},
+	[OPT_ENCODING] = {"encoding", "NAME", "of the text; see above", 'e'},
+	[OPT_LIMIT] = {"limit", "BYTES", "stop a string after this many bytes", 0},
+	[OPT_UNICODE_STRING] = {"unicode-string", NULL,
+				"ADDR is a counted string: two lengths and a pointer", 0},
+	[OPT_MIN] = {"min", "MIN", "at least so many characters (4)", 'n'},
+	[OPT_OFFSETS] = {"offsets", NULL, "the address before each string", 0},
+	[OPT_THREADS] = {"threads", "N", "so many threads (as many as there are CPUs)", 0},
+	[OPT_BYTES] = {"bytes", "HEX", "these bytes; blanks between pairs are allowed", 0},
+	[OPT_TEXT] = {"text", "TEXT", "this text, in the encoding", 0},
+	[OPT_REGEX] = {"regex", "RE", "this Perl-compatible expression, over bytes", 0},
+};
+
+const char *option_name(enum option_id id)
+{
+	return table[id].name;
+}
+
+enum { LETTERS = 2 + 2 * OPT_COUNT + 1 };
+
+/* What getopt_long wants: words are handed over in order, a missing value is ':'. */
+static void getopt_tables(struct option longs[OPT_COUNT + 1], char letters[LETTERS])
+{
+	char *next = letters;
+
+	*next++ = '-';
+	*next++ = ':';
+	for (int i = 0; i < OPT_COUNT; i++) {
+		bool value = table[i].argument;
+
+		longs[i] = (struct option){table[i].name, value, NULL, 256 + i};
+		if (table[i].letter) {
+			*next++ = table[i].letter;
+			if (value)
+				*next++ = ':';
+		}
+	}
+	longs[OPT_COUNT] = (struct option){0};
+	*next = '\0';
+}
+
+static int by_letter(int letter)
+{
+	for (int i = 0; i < OPT_COUNT; i++)
+		if (table[i].letter == letter)
+			return i;
+	return OPT_COUNT;
+}
+
+static bool refuse(char *const *argv, int got, char *problem, size_t size)
+{
+	const char *missing = got == ':' ? " needs a value" : "";
+	const char *unknown = got == ':' ? "" : "unknown option ";
+	char letter[3] = {'-', (char)optopt, '\0'};
+	/* A letter that is wrong may stand among others; a long option is the word just passed. */
+	bool is_letter = optopt > 0 && optopt < 256;
+
+	snprintf(problem, size, "%s%s%s", unknown, is_letter ? letter : argv[optind - 1], missing);
+	return false;
+}
+
+bool options_parse(struct options *options, int argc, char **argv, char *problem, size_t size)
+{
+	struct option longs[OPT_COUNT + 1];
+	char letters[LETTERS];
+	int got;
+
+	getopt_tables(longs, letters);
+	opterr = 0;
+	optind = 0; /* GNU: also forgets what an earlier call had in hand */
+	while ((got = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		if (got == 1) {
+			options->word[options->word_count++] = optarg;
+			continue;
+		}
+		if (got == '?' || got == ':')
+			return refuse(argv, got, problem, size);
+		int id = got >= 256 ? got - 256 : by_letter(got);
+		options->value[id] = optarg ? optarg : "";
+	}
+	while (optind < argc)
+		options->word[options->word_count++] = argv[optind++];
+	return true;
+}
+
+const char *options_stranger(const struct options *options, uint32_t allowed)
+{
+	for (int i = 0; i < OPT_COUNT; i++)
+		if (options->value[i] && !(allowed & OPTION(i)))
+			return table[i].name;
+	return NULL;
+}
+
+void options_help(struct out *out, uint32_t set)
+{
+	for (int i = 0; i < OPT_COUNT; i++) {
+		char names[40];
+		char letter[5] = "    ";
+
+		if (!(set & OPTION(i)))
+			continue;
+		if (table[i].letter)
+			snprintf(letter, sizeof(letter), "-%c, ", table[i].letter);
+		snprintf(names, sizeof(names), "%s--%s%s%s", letter, table[i].name,
+			 table[i].argument ? " " : "", table[i].argument ? table[i].argument : "");
+		out_format(out, "  %-24s %s\n", names, table[i].help);
+	}
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOL_OPTIONS_H
+#define TOOL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Every option of every command; help and parsing come from one table in options.c. */
+enum option_id {
+	OPT_JSON,
+	OPT_QUIET,
+	OPT_DRIVER,
+	OPT_NO_MMAP,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_ROOT,
+	OPT_VCPU,
+	OPT_MODE,
+	OPT_PHYS,
+	OPT_FROM,
+	OPT_WALK,
+	OPT_REVERSE,
+	OPT_RAW,
+	OPT_TYPE,
+	OPT_SKIP_HOLES,
+	OPT_ENCODING,
+	OPT_LIMIT,
+	OPT_UNICODE_STRING,
+	OPT_MIN,
+	OPT_OFFSETS,
+	OPT_THREADS,
+	OPT_BYTES,
+	OPT_TEXT,
+	OPT_REGEX,
+	OPT_COUNT
+};
+
+#define OPTION(id) (UINT32_C(1) << (id))
+
+/* Sets of options, for the tables of commands. */
+#define OPTIONS_GLOBAL                                                                             \
+	(OPTION(OPT_JSON) | OPTION(OPT_QUIET) | OPTION(OPT_DRIVER) | OPTION(OPT_NO_MMAP) |         \
+	 OPTION(OPT_HELP) | OPTION(OPT_VERSION))
+#define OPTIONS_VIRTUAL (OPTION(OPT_ROOT) | OPTION(OPT_VCPU) | OPTION(OPT_MODE))
+#define OPTIONS_SPACE   (OPTIONS_VIRTUAL | OPTION(OPT_PHYS))
+
+struct options {
+	const char *value[OPT_COUNT]; /* NULL: not given; "" for those without a value */
+	const char **word;            /* what is no option, in order; borrowed from argv */
+	unsigned word_count;
+};
+
+/*
+ * Take argv apart, options anywhere among the words; `word` has room for argc pointers. On a
+ * mistake false, with a sentence in `problem`.
+ */
+bool options_parse(struct options *options, int argc, char **argv, char *problem, size_t size);
+/* The first option given that is not in `allowed`, or NULL. */
+const char *options_stranger(const struct options *options, uint32_t allowed);
+/* "--root GPA" */
+const char *option_name(enum option_id id);
+
+struct out;
+/* One line of help for each option in the set. */
+void options_help(struct out *out, uint32_t set);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* vmi-dump: questions about a memory image, answered by the commands of this folder. */
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/*
+ * What the handler of SIGBUS says. A signal handler can reach nothing but objects of static storage
+ * duration; this one is written once, before the handler is installed.
+ */
+static struct {
+	char text[512];
+	size_t len;
+} cut_short;
+
+/* The mapped file has become shorter under us, or its disk fails: nothing can be delivered now. */
+static void on_sigbus(int number)
+{
+	(void)number;
+	if (write(STDERR_FILENO, cut_short.text, cut_short.len) < 0)
+		_exit(CLI_TARGET);
+	_exit(CLI_TARGET);
+}
+
+static void watch_sigbus(const char *target)
+{
+	struct sigaction action = {.sa_handler = on_sigbus};
+	char name[256];
+	size_t i;
+
+	for (i = 0; target[i] && i < sizeof(name) - 1; i++)
+		name[i] = (unsigned char)target[i] < 0x20 || target[i] == 0x7f ? '?' : target[i];
+	name[i] = '\0';
+	snprintf(cut_short.text, sizeof(cut_short.text),
+		 "vmi-dump: %s was cut short or became unreadable while it was read\n", name);
+	cut_short.len = strlen(cut_short.text);
+	sigaction(SIGBUS, &action, NULL);
+}
+
+static enum cli_status image_open(struct cli *cli)
+{
+	struct vmi_open_options options = {
+		.size = sizeof(options),
+		.driver = cli_option(cli, OPT_DRIVER),
+		.flags = cli_option(cli, OPT_NO_MMAP) ? VMI_OPEN_NO_MAP : 0,
+	};
+	struct vmi_error err;
+
+	watch_sigbus(cli->target);
+	enum vmi_status status = vmi_open(&cli->vm, cli->target, &options, &err);
+	if (!status)
+		return CLI_DELIVERED;
+	cli_say(cli, "%s", err.text);
+	return status == VMI_ERR_ARG ? CLI_USAGE : CLI_TARGET;
+}
+
+static const struct command *const commands[] = {
+	&command_info,    &command_regs, &command_translate, &command_read, &command_string,
+	&command_strings, &command_find, &command_maps,      NULL,
+};
+
+static const struct program vmi_dump = {
+	.name = "vmi-dump",
+	.summary = "Look into the memory image of a machine: a crash dump, a core, a raw copy.",
+	.target = "IMAGE",
+	.commands = commands,
+	.open = image_open,
+};
+
+int main(int argc, char **argv)
+{
+	return cli_main(&vmi_dump, argc, argv);
+}
