@@ -199,14 +199,18 @@ static enum vmi_status take_page(struct vmi *vm, const struct vmi_space *space, 
 	return st;
 }
 
-/* Is there nothing at or behind this address: no memory, or no such addresses? */
-static bool at_image_end(struct vmi *vm, const struct vmi_space *space, uint64_t addr)
+/* Why a string that begins at `addr` cannot go on at `at`: is there nothing behind it any more? */
+static enum vmi_string_end end_of(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
+				  uint64_t at)
 {
 	struct vmi_run run;
+	bool end = at < addr;
 
 	if (!space)
-		return vmi_run_next(vm, addr, &run, NULL) == VMI_END;
-	return addr >> 32 && space->mode != VMI_MODE_4LEVEL && space->mode != VMI_MODE_5LEVEL;
+		end = end || vmi_run_next(vm, at, &run, NULL) == VMI_END;
+	else if (space->mode != VMI_MODE_4LEVEL && space->mode != VMI_MODE_5LEVEL)
+		end = end || at >> 32;
+	return end ? VMI_STRING_IMAGE_END : VMI_STRING_HOLE;
 }
 
 static enum vmi_status collect(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
@@ -218,7 +222,6 @@ static enum vmi_status collect(struct vmi *vm, const struct vmi_space *space, ui
 	for (;;) {
 		uint64_t at = addr + string->length;
 		size_t before = string->length;
-		string->end_addr = at;
 		if (before >= limit) {
 			string->end = VMI_STRING_LIMIT;
 			return VMI_OK;
@@ -231,15 +234,12 @@ static enum vmi_status collect(struct vmi *vm, const struct vmi_space *space, ui
 		if (st == VMI_ERR_NOMEM)
 			return st;
 		if (st) {
-			string->end = at < addr || at_image_end(vm, space, at)
-					      ? VMI_STRING_IMAGE_END
-					      : VMI_STRING_HOLE;
+			string->end = end_of(vm, space, addr, at);
 			return vmi_wrap(err, st, "string at %s 0x%" PRIx64, space ? "gva" : "gpa",
 					addr);
 		}
 		if (cut_at_nul(string, before, encoding)) {
 			string->end = VMI_STRING_NUL;
-			string->end_addr = addr + string->length;
 			return VMI_OK;
 		}
 	}
@@ -256,11 +256,12 @@ enum vmi_status vmi_string_read(struct vmi *vm, const struct vmi_space *space, u
 		return st;
 	if (!limit)
 		limit = vm->string_limit;
-	if (is_wide(encoding) && limit > 1)
+	if (is_wide(encoding))
 		limit &= ~(size_t)1;
 	st = collect(vm, space, addr, encoding, limit, string, err);
 	if (is_wide(encoding))
 		string->length &= ~(size_t)1;
+	string->end_addr = addr + string->length;
 
 	enum vmi_status text =
 		st == VMI_ERR_NOMEM ? st : make_text(string, encoding, st ? NULL : err);
@@ -297,9 +298,9 @@ enum vmi_status vmi_string_read_counted(struct vmi *vm, const struct vmi_space *
 	if (!string->bytes)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
 	st = vmi_read_bytes(vm, space, at, string->bytes, length, &done, err);
-	string->length = done;
-	string->end = st ? VMI_STRING_HOLE : VMI_STRING_NUL;
-	string->end_addr = at + done;
+	string->end = st ? end_of(vm, space, at, at + done) : VMI_STRING_NUL;
+	string->length = st && is_wide(encoding) ? done & ~(size_t)1 : done;
+	string->end_addr = at + string->length;
 	enum vmi_status text = make_text(string, encoding, st ? NULL : err);
 	if (text)
 		vmi_string_free(string);
