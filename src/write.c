@@ -30,13 +30,13 @@ enum vmi_status vmi_write_bytes(struct vmi *vm, const struct vmi_space *space, u
 		if (n > len - sum)
 			n = len - sum;
 		st = locate(vm, space, at, &gpa, &span, err);
+		if (st)
+			break;
+		st = vm->target->ops->write(vm->target->self, gpa, (const uint8_t *)buf + sum, n,
+					    err);
+		write_invalidate(vm, gpa); /* also when it failed: it may have come half way */
 		if (!st)
-			st = vm->target->ops->write(vm->target->self, gpa,
-						    (const uint8_t *)buf + sum, n, err);
-		if (!st) {
-			write_invalidate(vm, gpa);
 			sum += n;
-		}
 	}
 	if (done)
 		*done = sum;
