@@ -2,6 +2,7 @@
 #ifndef VMI_HANDLE_H
 #define VMI_HANDLE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "cache.h"
@@ -21,6 +22,8 @@ struct target {
 	char *warnings[WARNINGS_MAX];
 	unsigned warning_count, warnings_dropped;
 	atomic_uint handles;
+	pthread_mutex_t pause_lock;
+	unsigned pausers; /* handles that have paused the guest */
 };
 
 struct vmi {

@@ -207,12 +207,39 @@ enum vmi_status vmi_event_wait(struct vmi *vm, int timeout_ms, vmi_event_fn *han
 	return st;
 }
 
+/* The driver pauses for the first of all handles on the target, and resumes for the last. */
+static enum vmi_status target_pause(struct target *target, struct vmi_error *err)
+{
+	enum vmi_status st = VMI_OK;
+
+	pthread_mutex_lock(&target->pause_lock);
+	if (!target->pausers)
+		st = target->ops->control.pause(target->self, err);
+	if (!st)
+		target->pausers++;
+	pthread_mutex_unlock(&target->pause_lock);
+	return st;
+}
+
+static enum vmi_status target_resume(struct target *target, struct vmi_error *err)
+{
+	enum vmi_status st = VMI_OK;
+
+	pthread_mutex_lock(&target->pause_lock);
+	if (target->pausers == 1)
+		st = target->ops->control.resume(target->self, err);
+	if (!st)
+		target->pausers--;
+	pthread_mutex_unlock(&target->pause_lock);
+	return st;
+}
+
 enum vmi_status vmi_pause(struct vmi *vm, struct vmi_error *err)
 {
 	enum vmi_status st = require(vm, VMI_CAP_VM_CONTROL, err);
 
 	if (!st && !vm->pauses) {
-		st = vm->target->ops->control.pause(vm->target->self, err);
+		st = target_pause(vm->target, err);
 		handle_forget(vm); /* what was read while it ran may be of another time */
 	}
 	if (!st)
@@ -230,7 +257,7 @@ enum vmi_status vmi_resume(struct vmi *vm, struct vmi_error *err)
 		return vmi_fail(err, VMI_ERR_ARG, "this handle has not paused the guest");
 	if (vm->pauses == 1) {
 		handle_forget(vm);
-		st = vm->target->ops->control.resume(vm->target->self, err);
+		st = target_resume(vm->target, err);
 	}
 	if (!st)
 		vm->pauses--;

@@ -41,6 +41,7 @@ static void target_put(struct target *target)
 	source_close(target->source);
 	for (unsigned i = 0; i < target->warning_count; i++)
 		free(target->warnings[i]);
+	pthread_mutex_destroy(&target->pause_lock);
 	free(target->name);
 	free(target);
 }
@@ -192,10 +193,11 @@ static struct target *target_create(const char *name)
 	if (!target)
 		return NULL;
 	atomic_init(&target->handles, 1);
+	pthread_mutex_init(&target->pause_lock, NULL);
 	target->name = strdup(name);
 	if (target->name)
 		return target;
-	free(target);
+	target_put(target);
 	return NULL;
 }
 
