@@ -141,49 +141,45 @@ static bool any_known(const struct vmi_registers *regs, int at, int count)
 	return false;
 }
 
-/* Plain registers from `at` up to `end`, four on a line. */
-static void print_plain(struct out *out, const struct vmi_registers *regs, int at, int end)
+/* Plain registers from `at` up to `end` in columns, their names `width` wide. */
+static void print_plain(struct out *out, const struct vmi_registers *regs, int at, int end,
+			int width)
 {
-	int column = 0;
+	int columns = width > 6 ? 3 : 4;
+	int count = 0;
 
 	for (int i = at; i < end; i++) {
 		if (regs->provenance[i] != VMI_KNOWN)
 			continue;
-		const char *name = vmi_register_name((enum vmi_register)i);
-		int width = strlen(name) > 6 ? 14 : 6;
-
-		if (column && (column + width > 28 * 4 - 22)) {
-			out_char(out, '\n');
-			column = 0;
-		}
-		out_format(out, "%s%-*s %016llx", column ? "  " : "", width, name,
+		if (count)
+			out_string(out, count % columns ? "  " : "\n");
+		out_format(out, "%-*s %016llx", width, vmi_register_name((enum vmi_register)i),
 			   (unsigned long long)regs->value[i]);
-		column += width + 17;
+		count++;
 	}
-	if (column)
+	if (count)
 		out_char(out, '\n');
 }
 
 static void print_text(struct out *out, unsigned vcpu, const struct vmi_registers *regs)
 {
 	out_format(out, "vcpu %u (%s)\n", vcpu, regs->source ? regs->source : "source not known");
-	print_plain(out, regs, VMI_RAX, VMI_CR0);
-	print_plain(out, regs, VMI_CR0, VMI_DR0);
-	print_plain(out, regs, VMI_DR0, VMI_CS);
+	print_plain(out, regs, VMI_RAX, VMI_CR0, 6);
+	print_plain(out, regs, VMI_CR0, VMI_DR0, 6);
+	print_plain(out, regs, VMI_DR0, VMI_CS, 6);
 	for (int at = VMI_CS; at <= VMI_LDTR; at += 4)
 		if (any_known(regs, at, 4))
 			print_segment(out, regs, at);
 	for (int at = VMI_GDTR_BASE; at <= VMI_IDTR_BASE; at += 2)
 		if (any_known(regs, at, 2))
 			print_table(out, regs, at);
-	print_plain(out, regs, VMI_EFER, VMI_REGISTER_COUNT);
+	print_plain(out, regs, VMI_EFER, VMI_REGISTER_COUNT, 14);
 	for (int i = 0; i < VMI_REGISTER_COUNT; i++)
 		if (regs->provenance[i] == VMI_ASSUMED)
 			out_format(out, "assumed %s %016llx: %s\n",
 				   vmi_register_name((enum vmi_register)i),
 				   (unsigned long long)regs->value[i],
 				   regs->why[i] ? regs->why[i] : "no reason given");
-	out_line_end(out);
 }
 
 static enum cli_status print_vcpu(struct cli *cli, unsigned vcpu)

@@ -51,7 +51,7 @@ static void print_text(struct out *out, uint64_t addr, const struct vmi_string *
 		text_put(out, string->text, string->text_length);
 	if (string->end != VMI_STRING_NUL) {
 		out_colour(out, OUT_PROBLEM);
-		out_format(out, "… (%s)", end_name(string->end));
+		out_format(out, "... (%s)", end_name(string->end));
 		out_colour(out, OUT_PLAIN);
 	}
 	out_line_end(out);

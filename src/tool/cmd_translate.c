@@ -290,7 +290,7 @@ static enum cli_status translate(struct translate *job)
 static enum cli_status run(struct cli *cli)
 {
 	if (!cli->arg_count && !cli_option(cli, OPT_FROM))
-		return cli_usage(cli, "translate which address? give VA… or --from FILE");
+		return cli_usage(cli, "translate which address? give VA... or --from FILE");
 	if (cli_option(cli, OPT_REVERSE) && cli_option(cli, OPT_WALK))
 		return cli_usage(cli, "--walk and --reverse exclude each other");
 	struct translate *job = calloc(1, sizeof(*job));

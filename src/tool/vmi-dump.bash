@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+# bash completion for vmi-dump
+
+_vmi_dump()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	local commands="info regs translate read string strings find maps"
+	local options="--json --quiet --driver --no-mmap --help"
+	local command= word i
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if [[ " $commands help " == *" $word "* ]]; then
+			command=$word
+			break
+		fi
+	done
+
+	case $prev in
+	--mode)
+		COMPREPLY=($(compgen -W "auto legacy pae 4level 5level" -- "$cur"))
+		return
+		;;
+	-t | --type)
+		COMPREPLY=($(compgen -W "u8 u16 u32 u64 ptr" -- "$cur"))
+		return
+		;;
+	-e | --encoding)
+		case $command in
+		string) word="utf8 latin1 utf16le utf16be" ;;
+		strings) word="ascii utf8 utf16le all" ;;
+		*) word="ascii utf8 latin1 utf16le utf16be all" ;;
+		esac
+		COMPREPLY=($(compgen -W "$word" -- "$cur"))
+		return
+		;;
+	--driver)
+		COMPREPLY=($(compgen -W "elf raw" -- "$cur"))
+		return
+		;;
+	--from)
+		compopt -o filenames
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	--root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex)
+		return
+		;;
+	esac
+
+	case $command in
+	"") options+=" --version" ;;
+	info | maps) options+=" --root --vcpu --mode" ;;
+	regs) options+=" --vcpu" ;;
+	translate) options+=" --root --vcpu --mode --from --walk --reverse" ;;
+	read) options+=" --root --vcpu --mode --phys --raw --type --skip-holes" ;;
+	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
+	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
+	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
+	esac
+
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	elif [[ -z $command ]]; then
+		COMPREPLY=($(compgen -W "$commands help" -- "$cur"))
+	elif [[ $command == help ]]; then
+		COMPREPLY=($(compgen -W "$commands" -- "$cur"))
+	else
+		compopt -o filenames
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+
+complete -F _vmi_dump vmi-dump
