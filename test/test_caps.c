@@ -407,6 +407,14 @@ static void requiring(void **state)
 	CHECK_FAIL(vmi_require(vm, VMI_CAP_FULL & ~(unsigned)VMI_CAP_WRITE, &err),
 		   VMI_ERR_UNSUPPORTED, "cannot set page access");
 	vmi_close(vm);
+
+	/* What is said is said of that one alone. */
+	fake->clear_caps = VMI_CAP_SET_PROTECTION;
+	vm = fake_open(fake, VMI_CAP_FULL & ~(unsigned)VMI_CAP_WRITE, NULL);
+	CHECK_FAIL(vmi_require(vm, VMI_CAP_FULL, &err), VMI_ERR_UNSUPPORTED,
+		   "the fake driver cannot write memory");
+	assert_null(strstr(err.text, "on this target"));
+	vmi_close(vm);
 	fake_destroy(fake);
 }
 
