@@ -217,7 +217,7 @@ static void many_spaces(void **state)
 		unsigned i = n < 2 * ROOTS ? n % ROOTS : (unsigned)(next_random(&seed) % limit);
 		struct vmi_space space = {.root = 0x100000 + i * 32, .mode = VMI_MODE_PAE};
 		leads_to(&s, &space, 0x1234, ((uint64_t)(i % DIRECTORIES) << 21) + 0x1234);
-		if (n % 1999 == 0)
+		if (n % 9973 == 9972)
 			vmi_translation_cache_flush(s.vm);
 	}
 	setting_end(&s);
@@ -238,6 +238,12 @@ static void flushing(void **state)
 	vmi_translation_cache_flush_page(s.vm, &unknown, GVA);
 	vmi_page_cache_flush(s.vm);
 	leads_to(&s, &s.tables.space, GVA, 0x5000);
+
+	/* Dropping the page that a table lies in drops what was read from it. */
+	vmi_gpa pte = pte_of(&s, 0);
+	tables_set(&s.tables, GVA, 1, 0x6000 | P);
+	vmi_page_cache_flush_gfn(s.vm, pte >> VMI_PAGE_SHIFT);
+	leads_to(&s, &s.tables.space, GVA, 0x6000);
 
 	vmi_translation_cache_flush(s.vm);
 	assert_int_equal(stats_of(&s).used, 0);
