@@ -58,8 +58,9 @@ fi
 xen="console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all noreboot altp2m=1 hap=1
 	dom0_mem=384M,max:384M dom0_max_vcpus=1 bootscrub=0 watchdog=0 spec-ctrl=no xpti=0 smt=0
 	cpuidle=0 iommu=0 $xen_words"
-# Nor mitigations in dom0, tests of its ciphers, a check of its page tables, certificates.
-kernel="console=hvc0 quiet panic=-1 mitigations=off cryptomgr.notests=1 rodata=off
+# Nor mitigations in dom0, tests of its ciphers, a check of its page tables, certificates, 64 MiB of
+# buffers for devices.
+kernel="console=hvc0 quiet panic=-1 mitigations=off cryptomgr.notests=1 rodata=off swiotlb=1024
 	initcall_blacklist=load_system_certificate_list,init_kprobe_trace,init_acpi_pm_clocksource
 	$kernel_words"
 # shellcheck disable=SC2086,SC2116

@@ -107,7 +107,7 @@
 #define LAB_OP_VMFUNC   32 /* vmfunc */
 #define LAB_OP_RDTSC    33
 #define LAB_OP_INVLPG   34 /* invlpg (%rdi) */
-#define LAB_OP_USER     35 /* go on at %rax in user mode, with a stack of its own */
+#define LAB_OP_USER     35 /* go on at %r11 in user mode, with a stack of its own */
 #define LAB_OP_ASM      36 /* as many of these are there; those that follow are in C */
 #define LAB_OP_CHECKSUM 36 /* rax = lab_checksum(rsi, rcx), as the guest sees those bytes */
 #define LAB_OP_STATE    37 /* fill in `state` */

@@ -118,5 +118,5 @@ operations:
 	op LAB_OP_RDTSC, rdtsc
 	op LAB_OP_INVLPG, invlpg (%rdi)
 	/* User mode's data segment and code segment are 0x18 and 0x20; its way back is a trap. */
-	op LAB_OP_USER, pushq $0x1b; pushq $LAB_USER_DATA + 0x1000; pushq $2; pushq $0x23; pushq %rax; iretq
+	op LAB_OP_USER, pushq $0x1b; pushq $LAB_USER_DATA + 0x1000; pushq $2; pushq $0x23; pushq %r11; iretq
 	.section .note.GNU-stack, "", @progbits
