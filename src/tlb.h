@@ -70,7 +70,7 @@ struct tlb {
 	const struct tlb_space *last; /* NULL also while the cache is off */
 	struct tlb_space *spaces;     /* TLB_SPACES, open addressing */
 	unsigned space_count;
-	uint64_t epoch; /* cannot wrap: each own write is a flush */
+	uint64_t epoch; /* every own write is a flush: 32 bits would wrap within minutes */
 	uint64_t next_asid;
 	uint64_t hits, misses;
 };
