@@ -252,8 +252,7 @@ static bool vmcoreinfo_number(struct vmi *vm, const char *key, int base, uint64_
 			char *stop;
 			memcpy(digits, text + key_len, line - key_len);
 			digits[line - key_len] = '\0';
-			*value = digits[0] == '-' ? (uint64_t)strtoll(digits, &stop, base)
-						  : strtoull(digits, &stop, base);
+			*value = strtoull(digits, &stop, base); /* which takes a minus, too */
 			return stop != digits && !*stop;
 		}
 		text += line;

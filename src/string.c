@@ -14,7 +14,7 @@ size_t vmi_string_limit(const struct vmi *vm)
 
 void vmi_string_limit_set(struct vmi *vm, size_t limit)
 {
-	vm->string_limit = limit;
+	vm->string_limit = limit ? limit : STRING_LIMIT;
 }
 
 void vmi_string_free(struct vmi_string *string)
