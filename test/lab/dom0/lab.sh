@@ -39,7 +39,9 @@ guest_says() {
 	done
 }
 
-# guest_type NAME LINE: type LINE on the console of the guest.
-guest_type() {
-	echo "$2" >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"
+# guest_console NAME: from now on guest_type types on the console of this guest. It stays open:
+# xenconsoled makes a new terminal, and drops what was typed, whenever the last one hangs up.
+guest_console() {
+	exec 7<>"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"
 }
+guest_type() { echo "$*" >&7; }
