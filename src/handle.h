@@ -32,8 +32,12 @@ struct vmi {
 	size_t page_slots, translation_slots; /* to enable with */
 	struct tlb tlb;
 	size_t string_limit;
+	int wake_fd;                   /* makes a wait for events return; -1 where there are none */
+	struct intercepts *intercepts; /* NULL until one is on */
 	unsigned pauses;
 };
+
+void intercepts_destroy(struct intercepts *intercepts); /* NULL is allowed */
 
 /* The one place that refuses: the driver lacks a group, or this target does. */
 VMI_CHECKED enum vmi_status require(const struct vmi *vm, enum vmi_capability need,

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "handle.h"
 
@@ -147,6 +149,9 @@ static enum vmi_status handle_create(struct target *target, size_t page_slots,
 		return st;
 	}
 	vm->target = target;
+	vm->wake_fd = -1;
+	if (target->info.capabilities & VMI_CAP_EVENT_CONTROL)
+		vm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	*out = vm;
 	return VMI_OK;
 }
@@ -282,6 +287,9 @@ void vmi_close(struct vmi *vm)
 			break;
 	tlb_deinit(&vm->tlb);
 	cache_destroy(vm->cache);
+	intercepts_destroy(vm->intercepts);
+	if (vm->wake_fd >= 0)
+		close(vm->wake_fd);
 	target_put(vm->target);
 	free(vm);
 }
