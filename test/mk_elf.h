@@ -37,12 +37,12 @@ struct mk_elf {
 	unsigned class;         /* 32, or 64 */
 	uint16_t type, machine; /* 0: ET_CORE, EM_X86_64 */
 	uint32_t flags;
-	uint8_t data;       /* 0: little-endian */
-	bool ei_version_0;  /* as VirtualBox writes */
-	bool tables_first;	/* section headers, program headers, e_ehsize 8: as QEMU 7.2 */
-	uint16_t phentsize; /* 0: what it is */
-	uint64_t phoff;     /* 0: what it is */
-	bool xnum;          /* e_phnum is PN_XNUM, section 0 counts */
+	uint8_t data;        /* 0: little-endian */
+	bool ei_version_0;   /* as VirtualBox writes */
+	bool tables_first;   /* section headers, program headers, e_ehsize 8: as QEMU 7.2 */
+	uint16_t phentsize;  /* 0: what it is */
+	uint64_t phoff;      /* 0: what it is */
+	bool xnum;           /* e_phnum is PN_XNUM, section 0 counts */
 	uint32_t xnum_count; /* 0: the truth */
 	const char *section; /* the name of one section more */
 

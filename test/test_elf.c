@@ -232,6 +232,27 @@ static void pages_in_pieces(void **state)
 	image_close(&image);
 }
 
+/* A page of which one byte is missing, at either end, is no whole page. */
+static void one_byte_short(void **state)
+{
+	struct mk_elf elf = {.loads = {{.gpa = 0, .size = 0x1fff}, {.gpa = 0x3001, .size = 0xfff}}};
+	struct image image = image_open(&elf);
+	struct vmi_error err = {0};
+	struct vmi_page page;
+
+	(void)state;
+	assert_int_equal(vmi_page_get(image.vm, 1, &page, &err), VMI_OK);
+	assert_non_null(page.known);
+	assert_int_equal(page.known[63], UINT64_MAX >> 1);
+	vmi_page_put(image.vm, &page);
+	assert_int_equal(vmi_page_get(image.vm, 3, &page, &err), VMI_OK);
+	assert_non_null(page.known);
+	assert_int_equal(page.known[0], UINT64_MAX << 1);
+	vmi_page_put(image.vm, &page);
+	assert_unreadable(image.vm, 0x2000, "no memory at gfn 0x2");
+	image_close(&image);
+}
+
 /* Neighbours in memory that are none in the file: a page is stitched, whole. */
 static void stitched(void **state)
 {
@@ -270,11 +291,12 @@ static void overlaps(void **state)
 {
 	struct mk_elf elf = {.loads = {{.gpa = 0x1000, .size = PAGE, .salt = 0x1111111100000000},
 				       {.gpa = 0, .size = pages},
-				       {.gpa = 0x3800, .size = PAGE, .salt = 0x2222222200000000}}};
+				       {.gpa = 0x3800, .size = PAGE, .salt = 0x2222222200000000},
+				       {.gpa = 0x2100, .size = 0x10, .salt = 0x3333333300000000}}};
 	struct image image = image_open(&elf);
 
 	(void)state;
-	assert_warns(image.vm, "segments overlap and differ: 2, the first at gpa 0x0");
+	assert_warns(image.vm, "segments overlap and differ: 3, the first at gpa 0x0");
 	assert_runs(image.vm, "0+4800");
 	assert_memory(image.vm, 0, PAGE, 0);
 	assert_memory(image.vm, 0x1000, PAGE, 0x1111111100000000);
@@ -431,6 +453,7 @@ int main(void)
 		cmocka_unit_test(truncated),
 		cmocka_unit_test(left_out),
 		cmocka_unit_test(pages_in_pieces),
+		cmocka_unit_test(one_byte_short),
 		cmocka_unit_test(stitched),
 		cmocka_unit_test(aliases),
 		cmocka_unit_test(overlaps),

@@ -199,6 +199,22 @@ static void qemu(void **state)
 	image_close(&image);
 }
 
+/* The better note wins, whichever comes first. */
+static void qemu_before_prstatus(void **state)
+{
+	uint8_t prstatus[MK_PRSTATUS64], desc[MK_QEMU];
+
+	(void)state;
+	mk_prstatus64(prstatus, 0x33, 0);
+	mk_qemu(desc, CS_LONG, paging, VMI_CR4_PAE);
+	struct image image = open_notes(
+		(struct mk_elf){.notes = {note("QEMU", 0, desc, sizeof(desc)),
+					  note("CORE", NT_PRSTATUS, prstatus, sizeof(prstatus))}});
+	struct vmi_registers regs = get(&image, 0);
+	assert_string_equal(regs.source, "qemu-note");
+	image_close(&image);
+}
+
 static void qemu_efer(void **state)
 {
 	static const struct {
@@ -451,6 +467,7 @@ int main(void)
 		cmocka_unit_test(prstatus32),
 		cmocka_unit_test(offline_cpu),
 		cmocka_unit_test(qemu),
+		cmocka_unit_test(qemu_before_prstatus),
 		cmocka_unit_test(qemu_efer),
 		cmocka_unit_test(qemu_of_32_bits),
 		cmocka_unit_test(qemu_old_and_new),

@@ -311,6 +311,15 @@ static enum vmi_status absent(const struct extents *x, vmi_gfn gfn, struct vmi_e
 			gfn);
 }
 
+/* Does extent i, the last that begins at or before gpa (or the first), or the next touch a page? */
+static bool is_touched(const struct extents *x, size_t i, vmi_gpa gpa)
+{
+	vmi_gpa end = gpa + VMI_PAGE_SIZE;
+
+	return (x->gpa[i] < end && x->gpa[i] + x->extent[i].size > gpa) ||
+	       (i + 1 < x->count && x->gpa[i + 1] < end);
+}
+
 static enum vmi_status fill(const struct extents *x, size_t i, vmi_gpa gpa, struct assembled *page,
 			    size_t *held, struct vmi_error *err)
 {
@@ -334,20 +343,18 @@ static enum vmi_status fill(const struct extents *x, size_t i, vmi_gpa gpa, stru
 static enum vmi_status assemble(const struct extents *x, size_t i, vmi_gfn gfn,
 				struct vmi_page *page, struct vmi_error *err)
 {
-	struct assembled *assembled = calloc(1, sizeof(*assembled));
+	if (!is_touched(x, i, gfn << VMI_PAGE_SHIFT))
+		return absent(x, gfn, err);
 
+	struct assembled *assembled = calloc(1, sizeof(*assembled));
 	if (!assembled)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for gfn 0x%" PRIx64, gfn);
 
 	size_t held;
 	enum vmi_status st = fill(x, i, gfn << VMI_PAGE_SHIFT, assembled, &held, err);
-	if (st)
-		st = vmi_wrap(err, st, "gfn 0x%" PRIx64, gfn);
-	else if (!held)
-		st = absent(x, gfn, err);
 	if (st) {
 		free(assembled);
-		return st;
+		return vmi_wrap(err, st, "gfn 0x%" PRIx64, gfn);
 	}
 	*page = (struct vmi_page){
 		.data = assembled->bytes,

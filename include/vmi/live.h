@@ -226,8 +226,10 @@ VMI_API VMI_CHECKED enum vmi_status vmi_response_check(const struct vmi_event *e
 /** Called once per event, which is borrowed for the call. */
 typedef struct vmi_response vmi_event_fn(void *context, const struct vmi_event *event);
 
+/** Raise events for what `monitor` describes. VMI_ERR_ARG: nothing that can be monitored. */
 VMI_API VMI_CHECKED enum vmi_status
 vmi_monitor_enable(struct vmi *vm, const struct vmi_monitor *monitor, struct vmi_error *err);
+/** Stop that; events that already wait are still to be answered. */
 VMI_API VMI_CHECKED enum vmi_status
 vmi_monitor_disable(struct vmi *vm, const struct vmi_monitor *monitor, struct vmi_error *err);
 /** How many events wait to be taken. */

@@ -389,15 +389,19 @@ VMI_API VMI_CHECKED enum vmi_status vmi_read_bytes(struct vmi *vm, const struct 
 						   uint64_t addr, void *buf, size_t len,
 						   size_t *done, struct vmi_error *err);
 
+/** Integers in the guest's byte order; `value` is untouched unless all of it was there. */
 VMI_API VMI_CHECKED enum vmi_status vmi_read_u8(struct vmi *vm, const struct vmi_space *space,
 						uint64_t addr, uint8_t *value,
 						struct vmi_error *err);
+/** As vmi_read_u8(). */
 VMI_API VMI_CHECKED enum vmi_status vmi_read_u16(struct vmi *vm, const struct vmi_space *space,
 						 uint64_t addr, uint16_t *value,
 						 struct vmi_error *err);
+/** As vmi_read_u8(). */
 VMI_API VMI_CHECKED enum vmi_status vmi_read_u32(struct vmi *vm, const struct vmi_space *space,
 						 uint64_t addr, uint32_t *value,
 						 struct vmi_error *err);
+/** As vmi_read_u8(). */
 VMI_API VMI_CHECKED enum vmi_status vmi_read_u64(struct vmi *vm, const struct vmi_space *space,
 						 uint64_t addr, uint64_t *value,
 						 struct vmi_error *err);
@@ -418,6 +422,7 @@ struct vmi_field {
 	uint8_t bit_count;  /**< of a bit field; 0: all of it */
 };
 
+/** A member of the structure at `base`. VMI_ERR_ARG: no such bits, or the address wraps. */
 VMI_API VMI_CHECKED enum vmi_status vmi_read_field(struct vmi *vm, const struct vmi_space *space,
 						   uint64_t base, const struct vmi_field *field,
 						   uint64_t *value, struct vmi_error *err);
@@ -491,7 +496,9 @@ vmi_string_read_counted(struct vmi *vm, const struct vmi_space *space, uint64_t 
 			struct vmi_error *err);
 VMI_API void vmi_string_free(struct vmi_string *string);
 
+/** The limit in bytes of reads that name none; see vmi_open_options. */
 VMI_API size_t vmi_string_limit(const struct vmi *vm);
+/** Change it for this handle. */
 VMI_API void vmi_string_limit_set(struct vmi *vm, size_t limit);
 
 /* ---- registers ------------------------------------------------------------------------------ */

@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# test.sh [NAME [OPTION..]]: build payload/NAME (default: smoke) and run it; OPTIONs are run.sh's.
+#
+# A payload's folder holds run.sh, which dom0 runs, and what that needs: each .c file becomes a
+# program, with client.h and libxenctrl at hand; a lab.needs is run.sh's; a build.sh, if there is
+# one, is called with the folder into which it may put more.
+#
+# Exit status, for CTest: 0 all results are ok, 1 they are not, 77 this machine cannot.
+set -eu
+LAB=$(cd "$(dirname "$0")" && pwd)
+. "$LAB/lib/common.sh"
+
+name=${1:-smoke}
+[ $# -eq 0 ] || shift
+source=$LAB/payload/$name
+[ -f "$source/run.sh" ] || die "no payload $name"
+"$LAB/build.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 143' INT TERM HUP
+payload=$work/payload
+mkdir "$payload"
+
+DEBIAN_LIB=$CACHE/root/usr/lib/x86_64-linux-gnu
+for file in "$source"/*.c; do
+	[ -e "$file" ] || continue
+	program=$(basename "$file" .c)
+	"${CC:-cc}" -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror \
+		-I"$LAB/client" -I"$LAB/guest" -idirafter "$CACHE/root/usr/include" -o "$work/$program" "$file" \
+		"$LAB/client/client.c" -L"$DEBIAN_LIB" -l:libxenctrl.so.4.17 \
+		-l:libxenforeignmemory.so.1 -l:libxendevicemodel.so.1 -l:libxenevtchn.so.1 \
+		-Wl,--as-needed -Wl,-rpath-link,"$DEBIAN_LIB"
+	"$LAB/bundle.sh" "$payload" "$work/$program"
+done
+cp "$source/run.sh" "$payload/"
+[ ! -e "$source/lab.needs" ] || cp "$source/lab.needs" "$payload/"
+[ ! -e "$source/build.sh" ] || sh "$source/build.sh" "$payload"
+
+status=0
+"$LAB/run.sh" -l "$work/console" "$@" "$payload" || status=$?
+[ "$status" -ne 77 ] || exit 77
+"$LAB/results.py" "$work/console" "$status"
