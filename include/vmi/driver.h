@@ -170,6 +170,12 @@ struct vmi_driver_ops {
 					  struct vmi_error *err);
 		enum vmi_status (*reset)(void *self, struct vmi_error *err);
 	} control;
+
+	/** Optional, without a target being open: as vmi_target_list(). */
+	enum vmi_status (*list)(struct vmi_target_entry **list, size_t *count,
+				struct vmi_error *err);
+	/** Optional, without a target being open: as vmi_target_rescue(). */
+	enum vmi_status (*rescue)(const char *target, struct vmi_error *err);
 };
 
 /** Open a target with a driver of your own. */

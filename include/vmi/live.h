@@ -14,6 +14,34 @@
 extern "C" {
 #endif
 
+/* ---- targets: what a driver could open ------------------------------------------------------- */
+
+/** A running guest, before it is opened. */
+struct vmi_target_entry {
+	uint32_t id;
+	unsigned vcpus;
+	char name[128]; /**< empty when it has none */
+	char type[8];   /**< "hvm", "pvh", "pv" */
+	char state[16]; /**< "running", "blocked", "paused", "shutdown", "crashed", "dying" */
+};
+
+/**
+ * The guests that the named driver could open, by id. *list is owned: free().
+ *
+ * VMI_ERR_ARG          there is no such driver
+ * VMI_ERR_UNSUPPORTED  its targets cannot be listed
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_target_list(const char *driver,
+						    struct vmi_target_entry **list, size_t *count,
+						    struct vmi_error *err);
+/**
+ * Free a guest that another tool left monitored: its monitors, views and pauses end, its vcpus run.
+ * Never while that tool still serves it. VMI_ERR_ARG, VMI_ERR_UNSUPPORTED: as for
+ * vmi_target_list().
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_target_rescue(const char *driver, const char *target,
+						      struct vmi_error *err);
+
 /* ---- access: VMI_CAP_QUERY_PROTECTION, VMI_CAP_SET_PROTECTION ------------------------------- */
 
 enum vmi_access_options {
@@ -295,6 +323,7 @@ struct vmi_probe {
 	vmi_gva missing[VMI_PROBE_MAX], suppressed[VMI_PROBE_MAX];
 };
 
+/** No page is missing yet. */
 VMI_API void vmi_probe_begin(struct vmi_probe *probe, struct vmi *vm, unsigned vcpu);
 /** Never inject for this page (it will not come in, or was tried before). */
 VMI_API void vmi_probe_suppress(struct vmi_probe *probe, vmi_gva gva);
