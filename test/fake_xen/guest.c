@@ -289,7 +289,7 @@ static enum outcome op_run(struct fake_machine *m, struct fake_domain *d, struct
 
 /* ---- one step of a vcpu --------------------------------------------------------------------- */
 
-static bool can_run(const struct fake_domain *d, const struct fake_vcpu *v)
+bool vcpu_can_run(const struct fake_domain *d, const struct fake_vcpu *v)
 {
 	return v->online && !d->pauses && !d->shutdown && !v->event_pauses && !v->waiting;
 }
@@ -384,14 +384,15 @@ static bool inject(struct fake_machine *m, struct fake_domain *d, struct fake_vc
 
 static bool vcpu_step(struct fake_machine *m, struct fake_domain *d, struct fake_vcpu *v)
 {
-	if (!can_run(d, v))
+	if (!vcpu_can_run(d, v))
 		return false;
+	v->time += 1000;
 	if (v->injection.pending)
 		return inject(m, d, v);
 	if (!v->repeat || !v->ops)
 		return false;
 	if (v->phase != FAKE_FRESH)
-		return op_resumed(m, d, v) || can_run(d, v);
+		return op_resumed(m, d, v) || vcpu_can_run(d, v);
 	enum outcome out = op_run(m, d, v, &v->program[v->pc]);
 	if (out == OUT_DONE)
 		op_end(m, d, v);

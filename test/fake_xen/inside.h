@@ -48,6 +48,7 @@ int monitor_op(struct fake_machine *machine, struct fake_domain *domain,
 	       struct xen_domctl_monitor_op *op);
 
 void port_raise(struct fake_machine *machine, uint32_t port);
+bool vcpu_can_run(const struct fake_domain *domain, const struct fake_vcpu *vcpu);
 uint64_t guests_run(struct fake_machine *machine);
 /** After anything that may let a guest go on. */
 void guests_autorun(struct fake_machine *machine);

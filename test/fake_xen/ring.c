@@ -55,6 +55,9 @@ int ring_disable(struct fake_machine *m, struct fake_domain *d)
 	m->ports[d->ring.port].used = false;
 	d->ring.on = false;
 	memset(&d->monitors, 0, sizeof(d->monitors));
+	/* With the monitors goes what a vcpu has still to write. */
+	for (unsigned i = 0; i < d->vcpu_count; i++)
+		d->vcpus[i].denied |= d->vcpus[i].deferred;
 	guests_autorun(m);
 	return 0;
 }
