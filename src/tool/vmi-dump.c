@@ -68,6 +68,7 @@ static const struct program vmi_dump = {
 	.summary = "Look into the memory image of a machine: a crash dump, a core, a raw copy.",
 	.target = "IMAGE",
 	.commands = commands,
+	.options = OPTIONS_GLOBAL,
 	.open = image_open,
 };
 
