@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is asked of a driver before any target is open: which there are, and to free one. */
 
-#include <string.h>
-
-#include <vmi/driver.h>
-
-static enum vmi_status driver_find(const char *name, const struct vmi_driver_ops **ops,
-				   struct vmi_error *err)
-{
-	for (unsigned i = 0; (*ops = vmi_driver_builtin(i)); i++)
-		if (!strcmp((*ops)->name, name))
-			return VMI_OK;
-	return vmi_fail(err, VMI_ERR_ARG, "there is no driver '%s'", name);
-}
+#include "handle.h"
 
 enum vmi_status vmi_target_list(const char *driver, struct vmi_target_entry **list, size_t *count,
 				struct vmi_error *err)

@@ -23,17 +23,40 @@ static bool is_number(const char *name)
 	return c != name && !*c;
 }
 
-static bool has_name(struct xs_handle *xs, const char *id, const char *name)
+/* The name of a domain, to be freed; NULL when it has none. */
+static char *name_read(struct xs_handle *xs, const char *id)
 {
 	char path[64];
 	unsigned len = 0;
 
 	if ((size_t)snprintf(path, sizeof(path), "/local/domain/%s/name", id) >= sizeof(path))
-		return false;
-	char *found = xs_read(xs, XBT_NULL, path, &len);
-	bool same = found && len == strlen(name) && !memcmp(found, name, len);
+		return NULL;
+	return xs_read(xs, XBT_NULL, path, &len);
+}
+
+static bool has_name(struct xs_handle *xs, const char *id, const char *name)
+{
+	char *found = name_read(xs, id);
+	bool same = found && !strcmp(found, name);
+
 	free(found);
 	return same;
+}
+
+void xen_names_fill(struct vmi_target_entry *entries, size_t count)
+{
+	struct xs_handle *xs = xs_open(XS_OPEN_READONLY);
+	char id[16];
+
+	for (size_t i = 0; xs && i < count; i++) {
+		snprintf(id, sizeof(id), "%u", entries[i].id);
+		char *name = name_read(xs, id);
+		if (name)
+			snprintf(entries[i].name, sizeof(entries[i].name), "%s", name);
+		free(name);
+	}
+	if (xs)
+		xs_close(xs);
 }
 
 static enum vmi_status find_in_store(struct xs_handle *xs, const char *name, uint32_t *id,

@@ -15,10 +15,10 @@ static bool xen_probe(const struct vmi_target *target, const uint8_t *head, size
 	return false;
 }
 
-static enum vmi_status domain_info(struct xen *xen, uint32_t id, xc_domaininfo_t *info,
-				   struct vmi_error *err)
+enum vmi_status xen_domain_ask(xc_interface *xc, uint32_t id, xc_domaininfo_t *info,
+			       struct vmi_error *err)
 {
-	int count = xc_domain_getinfolist(xen->xc, id, 1, info);
+	int count = xc_domain_getinfolist(xc, id, 1, info);
 
 	if (count < 0)
 		return xen_fail(err, "asking for domain %u", id);
@@ -28,7 +28,7 @@ static enum vmi_status domain_info(struct xen *xen, uint32_t id, xc_domaininfo_t
 	return VMI_OK;
 }
 
-static enum vmi_status domain_refuse(const xc_domaininfo_t *info, struct vmi_error *err)
+enum vmi_status xen_domain_refuse(const xc_domaininfo_t *info, struct vmi_error *err)
 {
 	unsigned id = info->domain;
 
@@ -55,10 +55,10 @@ static enum vmi_status domain_open(struct xen *xen, uint32_t id, struct vmi_erro
 	xc_domaininfo_t info;
 	xen_pfn_t max_gfn = 0;
 	struct xen_domain *domain = &xen->domain;
-	enum vmi_status st = domain_info(xen, id, &info, err);
+	enum vmi_status st = xen_domain_ask(xen->xc, id, &info, err);
 
 	if (!st)
-		st = domain_refuse(&info, err);
+		st = xen_domain_refuse(&info, err);
 	if (st)
 		return st;
 	if (xc_domain_maximum_gpfn(xen->xc, id, &max_gfn) < 0)
@@ -79,6 +79,20 @@ static enum vmi_status domain_open(struct xen *xen, uint32_t id, struct vmi_erro
 	return VMI_OK;
 }
 
+enum vmi_status xen_connect(xc_interface **xc, xenforeignmemory_handle **fm, struct vmi_error *err)
+{
+	*xc = xc_interface_open(xen_quiet(), xen_quiet(), 0);
+	if (*xc)
+		*fm = xenforeignmemory_open(xen_quiet(), 0);
+	if (*xc && *fm)
+		return VMI_OK;
+	return vmi_fail(
+		err, VMI_ERR_IO,
+		"cannot talk to Xen: %s; guests can be opened as root in the control domain "
+		"of a Xen host",
+		strerror(errno));
+}
+
 static enum vmi_status xen_open(void *self, const struct vmi_target *target, unsigned *caps,
 				struct vmi_error *err)
 {
@@ -93,14 +107,9 @@ static enum vmi_status xen_open(void *self, const struct vmi_target *target, uns
 	enum vmi_status st = xen_name_find(target->name, &id, err);
 	if (st)
 		return st;
-	xen->xc = xc_interface_open(xen_quiet(), xen_quiet(), 0);
-	if (xen->xc)
-		xen->fm = xenforeignmemory_open(xen_quiet(), 0);
-	if (!xen->xc || !xen->fm)
-		return vmi_fail(err, VMI_ERR_IO,
-				"cannot talk to Xen: %s; guests can be opened as root in the "
-				"control domain of a Xen host",
-				strerror(errno));
+	st = xen_connect(&xen->xc, &xen->fm, err);
+	if (st)
+		return st;
 	return domain_open(xen, id, err);
 }
 
@@ -151,7 +160,7 @@ enum vmi_status xen_domain_check(struct xen *xen, struct vmi_error *err)
 {
 	xc_domaininfo_t info;
 	uint32_t id = xen->domain.id;
-	enum vmi_status st = domain_info(xen, id, &info, err);
+	enum vmi_status st = xen_domain_ask(xen->xc, id, &info, err);
 
 	if (st == VMI_ERR_NOT_FOUND)
 		return vmi_fail(err, VMI_ERR_GONE, "domain %u is no more", id);
@@ -202,4 +211,12 @@ const struct vmi_driver_ops driver_xen = {
 		    .free = xen_control_free,
 		    .inject = xen_control_inject,
 		    .reset = xen_control_reset},
+	.list = xen_list,
+	.rescue = xen_rescue,
 };
+
+/* What the library looks for in a module: the table, and which table it was built for. */
+extern const struct vmi_driver_ops vmi_driver
+	__attribute__((alias("driver_xen"), visibility("default")));
+VMI_API extern const size_t vmi_driver_size;
+const size_t vmi_driver_size = sizeof(struct vmi_driver_ops);

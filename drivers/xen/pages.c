@@ -81,12 +81,11 @@ bool xen_page_exists(struct xen *xen, vmi_gfn gfn)
 static bool frames_ask(struct xen *xen, vmi_gfn first, uint64_t stride, size_t count,
 		       bool there[BATCH])
 {
-	xen_pfn_t frame[BATCH];
-	int error[BATCH];
+	xen_pfn_t frame[BATCH] = {0};
+	int error[BATCH] = {0};
 
 	for (size_t i = 0; i < count; i++) {
 		frame[i] = first + i * stride;
-		error[i] = 0;
 		there[i] = false;
 	}
 	void *map = xenforeignmemory_map(xen->fm, xen->domain.id, PROT_READ, count, frame, error);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "quiet.h"
+#include "sign.h"
 #include "undo.h"
 #include "watch.h"
 
@@ -25,6 +26,7 @@ enum {
 };
 
 struct watch {
+	int sign;            /* see xen_guard_sign() */
 	int socket, process; /* -1: the kernel cannot watch processes; the socket does */
 	struct xen_shared *shared;
 	size_t size;
@@ -217,9 +219,11 @@ static void give_back(struct watch *watch, enum verdict verdict)
 int xen_guard_watch(int socket, int memory)
 {
 	struct watch watch = {.socket = socket, .process = -1};
-	int error = shared_map(&watch, memory) ? tools_open(&watch) : EINVAL;
 	enum verdict verdict = DEAD;
 	char word;
+	int error = shared_map(&watch, memory) ? tools_open(&watch) : EINVAL;
+
+	watch.sign = error ? -1 : xen_guard_sign(watch.shared->domid);
 
 	/* A process that the driver forked holds the socket open as well: ask for its life, too. */
 	struct ucred peer = {0};
@@ -237,6 +241,8 @@ int xen_guard_watch(int socket, int memory)
 	tools_close(&watch);
 	if (watch.process >= 0)
 		close(watch.process);
+	if (watch.sign >= 0)
+		close(watch.sign);
 	if (watch.shared)
 		munmap(watch.shared, watch.size);
 	close(socket);

@@ -95,11 +95,21 @@ enum vmi_status xen_fail(struct vmi_error *err, const char *fmt, ...) VMI_PRINTF
 
 /* The id of a domain by its name or number. */
 VMI_CHECKED enum vmi_status xen_name_find(const char *name, uint32_t *id, struct vmi_error *err);
+/* The names of those that have one; without xenstore, none. */
+void xen_names_fill(struct vmi_target_entry *entries, size_t count);
 
 /* ---- the domain (open.c) -------------------------------------------------------------------- */
 
 /* VMI_ERR_GONE when it is no more, was shut down, or is another one under the same id. */
 VMI_CHECKED enum vmi_status xen_domain_check(struct xen *xen, struct vmi_error *err);
+/* Can a guest of this kind be served? VMI_ERR_UNSUPPORTED or _GONE in words. */
+VMI_CHECKED enum vmi_status xen_domain_refuse(const xc_domaininfo_t *info, struct vmi_error *err);
+/* Handles on Xen, or VMI_ERR_IO in words. */
+VMI_CHECKED enum vmi_status xen_connect(xc_interface **xc, xenforeignmemory_handle **fm,
+					struct vmi_error *err);
+/* VMI_ERR_NOT_FOUND: there is no such domain. */
+VMI_CHECKED enum vmi_status xen_domain_ask(xc_interface *xc, uint32_t id, xc_domaininfo_t *info,
+					   struct vmi_error *err);
 
 /* ---- changes (guard.c) ---------------------------------------------------------------------- */
 
@@ -211,5 +221,8 @@ enum vmi_status xen_control_free(void *self, vmi_gfn gfn, struct vmi_error *err)
 enum vmi_status xen_control_inject(void *self, unsigned vcpu, const struct vmi_interrupt *interrupt,
 				   struct vmi_error *err);
 enum vmi_status xen_control_reset(void *self, struct vmi_error *err);
+
+enum vmi_status xen_list(struct vmi_target_entry **list, size_t *count, struct vmi_error *err);
+enum vmi_status xen_rescue(const char *target, struct vmi_error *err);
 
 #endif
