@@ -38,20 +38,27 @@ static void holes_are_not_memory(void **state)
 		   VMI_ERR_NOT_SAVED, "gfn 0x1000000000000");
 }
 
+/* A few pages far from all others may be missed, many may not: Xen only tells how many there are.
+ */
 static void runs_are_where_memory_is(void **state)
 {
 	struct world *w = *state;
 	struct vmi_error err;
 	struct vmi_run run;
 
+	for (unsigned i = 0; i < 20; i++)
+		w->d->p2m[FAKE_RAM + 8 + i] = (struct fake_entry){
+			.gfn = 0xfe010 + i, .frame = w->d->p2m[i].frame, .access = 7};
+	w->d->tot_pages += 20;
+	w->d->max_pages += 20;
+	fake_baseline(w->d, &w->before);
 	world_open(w);
 	CHECK_OK(vmi_run_next(w->vm, 0, &run, &err));
 	assert_int_equal(run.gpa, 0);
 	assert_int_equal(run.size, FAKE_RAM * XC_PAGE_SIZE);
 	CHECK_OK(vmi_run_next(w->vm, run.gpa + run.size, &run, &err));
-	assert_int_equal(run.gpa, (FAKE_SPECIAL + 1) * UINT64_C(4096));
-	assert_int_equal(run.size, XC_PAGE_SIZE);
-	assert_int_equal(vmi_run_next(w->vm, run.gpa + run.size, &run, &err), VMI_END);
+	assert_int_equal(run.gpa, 0xfe010000);
+	assert_int_equal(run.size, 20 * XC_PAGE_SIZE);
 	CHECK_OK(vmi_run_next(w->vm, 0x5000, &run, &err)); /* from the middle */
 	assert_int_equal(run.gpa, 0x5000);
 }
