@@ -78,10 +78,12 @@ static void prepare(struct session *s)
 	went(s, vmi_run_next(s->vm, 0, &run, &s->err));
 	vmi_register_know(&set, VMI_RAX, 1);
 	went(s, vmi_registers_set(s->vm, 0, &set, &s->err));
+	bool traps =
+		true; /* who plants an INT3 without a monitor for it, harms the guest himself */
 	for (unsigned i = 0; i < MONITORS; i++)
-		went(s, vmi_monitor_enable(s->vm, &monitors[i], &s->err));
+		traps &= went(s, vmi_monitor_enable(s->vm, &monitors[i], &s->err)) || i > 2;
 	went(s, vmi_access_set(s->vm, 0, 0x24, VMI_ACCESS_R, 0, &s->err));
-	if (!went(s, vmi_view_create(s->vm, RWX, &s->view, &s->err)))
+	if (!traps || !went(s, vmi_view_create(s->vm, RWX, &s->view, &s->err)))
 		return;
 	if (went(s, vmi_gfn_allocate(s->vm, &shadow, &s->err)) &&
 	    went(s, vmi_write_bytes(s->vm, NULL, shadow << 12, &int3, 1, NULL, &s->err)))
@@ -119,7 +121,6 @@ out:
  */
 static void each_call_fails_once(struct world *w, int error)
 {
-	char list[4096] = "";
 	unsigned bad = 0;
 	uint64_t n = 1;
 
@@ -139,15 +140,12 @@ static void each_call_fails_once(struct world *w, int error)
 		if (!changed && !leak)
 			continue;
 		bad++;
-		size_t used = strlen(list);
-		snprintf(list + used, sizeof(list) - used, "  call %llu, %s: %s%s\n",
-			 (unsigned long long)n, w->m->failed, changed ? changed : "",
-			 leak ? " handles or pages stay" : "");
+		print_message("call %llu, %s: %s%s\n", (unsigned long long)n, w->m->failed,
+			      changed ? changed : "", leak ? " handles or pages stay" : "");
 		assert_true(n < 5000);
 	}
 	print_message("%llu calls\n", (unsigned long long)n - 1);
-	if (bad)
-		fail_msg("%u ways to leave a guest changed:\n%s", bad, list);
+	assert_int_equal(bad, 0);
 }
 
 static void interrupted(void **state)

@@ -173,6 +173,13 @@ static void a_request_of_no_vcpu(void **state)
 
 /* ---- many ----------------------------------------------------------------------------------- */
 
+static struct vmi_response emulate_accesses(void *context, const struct vmi_event *event)
+{
+	(void)context;
+	return vmi_response_action(event->reason == VMI_REASON_MEMORY_ACCESS ? VMI_ACTION_EMULATE
+									     : VMI_ACTION_CONTINUE);
+}
+
 static void a_hundred_thousand(void **state)
 {
 	struct world *w = *state;
@@ -191,11 +198,9 @@ static void a_hundred_thousand(void **state)
 	world_enable(w, &(struct vmi_monitor){
 				.kind = VMI_MONITOR_MSR, .msr = 0xc0000082, .every_write = 1});
 	CHECK_OK(vmi_access_set(w->vm, 0, 0x20, VMI_ACCESS_R, 0, &err));
-	w->handler.answer = vmi_response_default();
+	w->handler.then = emulate_accesses;
 	for (unsigned i = 0; i < 2; i++)
 		fake_program(w->d, i, ops, 5, 10000);
-	/* the second operation needs emulation, the others take it for "continue" */
-	w->handler.answer.action = VMI_ACTION_EMULATE;
 	assert_int_equal(world_serve(w), 100000);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(w->d->vcpus[i].executed, 50000);
