@@ -103,6 +103,7 @@ static enum vmi_status answer_fast_singlestep(struct answering *a, struct vmi_er
 	flag(a, VM_EVENT_FLAG_FAST_SINGLESTEP);
 	a->to->u.fast_singlestep.p2midx = back;
 	xen->stepping[a->request->vcpu_id] = false; /* it ends by itself */
+	xen->stepping_fast = true;
 	return VMI_OK;
 }
 
