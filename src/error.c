@@ -40,6 +40,8 @@ const char *vmi_status_name(enum vmi_status status)
 		return "timeout";
 	case VMI_ERR_GONE:
 		return "gone";
+	case VMI_ERR_INTERRUPTED:
+		return "interrupted";
 	}
 	return "unknown";
 }

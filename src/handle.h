@@ -32,8 +32,18 @@ struct vmi {
 	size_t page_slots, translation_slots; /* to enable with */
 	struct tlb tlb;
 	size_t string_limit;
+	int wake_fd;                   /* makes a wait for events return; -1 where there are none */
+	struct intercepts *intercepts; /* NULL until one is on */
 	unsigned pauses;
 };
+
+void intercepts_destroy(struct intercepts *intercepts); /* NULL is allowed */
+
+/* The driver of that name, built in or out of its module, which is loaded and stays. VMI_ERR_ARG:
+ * there is none. VMI_ERR_UNSUPPORTED: its module is not there, and what to do. */
+VMI_CHECKED enum vmi_status driver_find(const char *name, const struct vmi_driver_ops **ops,
+					struct vmi_error *err);
+bool driver_is_module(const char *name);
 
 /* The one place that refuses: the driver lacks a group, or this target does. */
 VMI_CHECKED enum vmi_status require(const struct vmi *vm, enum vmi_capability need,

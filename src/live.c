@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A running guest: checked, then passed to the driver. */
+/* Access, views and control of a running guest: checked, then passed to the driver. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -92,119 +92,6 @@ enum vmi_status vmi_view_reset_gfn(struct vmi *vm, uint16_t view, vmi_gfn gfn,
 	enum vmi_status st = require(vm, VMI_CAP_VIEW_CONTROL, err);
 
 	return st ? st : vm->target->ops->view.reset_gfn(vm->target->self, view, gfn, err);
-}
-
-struct vmi_response vmi_response_default(void)
-{
-	return vmi_response_action(VMI_ACTION_CONTINUE);
-}
-
-struct vmi_response vmi_response_action(enum vmi_action action)
-{
-	return (struct vmi_response){.action = action, .view = VMI_VIEW_NONE};
-}
-
-struct vmi_response vmi_response_with_view(struct vmi_response response, uint16_t view)
-{
-	response.view = view;
-	return response;
-}
-
-struct vmi_response vmi_response_with_registers(struct vmi_response response,
-						const struct vmi_registers *regs)
-{
-	memcpy(response.registers, regs->value, sizeof(response.registers));
-	response.set_registers = 1;
-	return response;
-}
-
-static enum vmi_status monitor_check(const struct vmi_monitor *monitor, struct vmi_error *err)
-{
-	switch (monitor->kind) {
-	case VMI_MONITOR_REGISTER:
-		if (monitor->reg == VMI_CR0 || monitor->reg == VMI_CR3 || monitor->reg == VMI_CR4 ||
-		    monitor->reg == VMI_XCR0)
-			return VMI_OK;
-		return vmi_fail(
-			err, VMI_ERR_ARG,
-			"writes to %s cannot be monitored, only those to cr0, cr3, cr4, xcr0",
-			vmi_register_name(monitor->reg));
-	case VMI_MONITOR_INTERRUPT:
-		if (monitor->vector == 1 || monitor->vector == 3)
-			return VMI_OK;
-		return vmi_fail(err, VMI_ERR_ARG,
-				"vector %u cannot be monitored, only 1 (#DB) and 3 (#BP)",
-				monitor->vector);
-	case VMI_MONITOR_MSR:
-	case VMI_MONITOR_SINGLESTEP:
-	case VMI_MONITOR_HYPERCALL:
-	case VMI_MONITOR_CPUID:
-	case VMI_MONITOR_IO:
-		return VMI_OK;
-	}
-	return vmi_fail(err, VMI_ERR_ARG, "there is no monitor %d", (int)monitor->kind);
-}
-
-enum vmi_status vmi_monitor_enable(struct vmi *vm, const struct vmi_monitor *monitor,
-				   struct vmi_error *err)
-{
-	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
-
-	if (!st)
-		st = monitor_check(monitor, err);
-	return st ? st : vm->target->ops->event.enable(vm->target->self, monitor, err);
-}
-
-enum vmi_status vmi_monitor_disable(struct vmi *vm, const struct vmi_monitor *monitor,
-				    struct vmi_error *err)
-{
-	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
-
-	if (!st)
-		st = monitor_check(monitor, err);
-	return st ? st : vm->target->ops->event.disable(vm->target->self, monitor, err);
-}
-
-enum vmi_status vmi_events_pending(struct vmi *vm, size_t *count, struct vmi_error *err)
-{
-	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
-
-	return st ? st : vm->target->ops->event.pending(vm->target->self, count, err);
-}
-
-enum vmi_status vmi_event_overhead(struct vmi *vm, uint64_t *nanoseconds, struct vmi_error *err)
-{
-	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
-
-	return st ? st : vm->target->ops->event.overhead(vm->target->self, nanoseconds, err);
-}
-
-/* The caller's handler, and the handle whose caches each event makes stale. */
-struct waiter {
-	struct vmi *vm;
-	vmi_event_fn *handler;
-	void *context;
-};
-
-static struct vmi_response waiter_event(void *context, const struct vmi_event *event)
-{
-	const struct waiter *waiter = context;
-
-	handle_forget(waiter->vm);
-	return waiter->handler(waiter->context, event);
-}
-
-enum vmi_status vmi_event_wait(struct vmi *vm, int timeout_ms, vmi_event_fn *handler, void *context,
-			       struct vmi_error *err)
-{
-	struct waiter waiter = {vm, handler, context};
-	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
-
-	if (st)
-		return st;
-	st = vm->target->ops->event.wait(vm->target->self, timeout_ms, waiter_event, &waiter, err);
-	handle_forget(vm); /* the last vcpu went on when it was answered */
-	return st;
 }
 
 /* The driver pauses for the first of all handles on the target, and resumes for the last. */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "handle.h"
 
@@ -78,25 +80,6 @@ static const struct vmi_driver_ops *driver_probe(const struct target *target)
 	return NULL;
 }
 
-static enum vmi_status driver_by_name(const char *name, const struct vmi_driver_ops **ops,
-				      struct vmi_error *err)
-{
-	char known[128] = "";
-
-	for (unsigned i = 0; vmi_driver_builtin(i); i++) {
-		const char *have = vmi_driver_builtin(i)->name;
-		if (!vmi_driver_capabilities(vmi_driver_builtin(i)))
-			continue; /* it only knows what to refuse */
-		if (!strcmp(have, name)) {
-			*ops = vmi_driver_builtin(i);
-			return VMI_OK;
-		}
-		size_t len = strlen(known);
-		snprintf(known + len, sizeof(known) - len, "%s%s", len ? ", " : "", have);
-	}
-	return vmi_fail(err, VMI_ERR_ARG, "there is no driver '%s'; there are: %s", name, known);
-}
-
 /* Open the target's driver state and ask it what it has. */
 static enum vmi_status target_start(struct target *target, struct vmi_error *err)
 {
@@ -148,6 +131,9 @@ static enum vmi_status handle_create(struct target *target, size_t page_slots,
 		return st;
 	}
 	vm->target = target;
+	vm->wake_fd = -1;
+	if (target->info.capabilities & VMI_CAP_EVENT_CONTROL)
+		vm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	*out = vm;
 	return VMI_OK;
 }
@@ -160,7 +146,7 @@ static enum vmi_status open_target(struct vmi **out, struct target *target,
 
 	target->view = (struct vmi_target){target->name, target->source, target_warn};
 	if (!target->ops && options->driver)
-		st = driver_by_name(options->driver, &target->ops, err);
+		st = driver_find(options->driver, &target->ops, err);
 	else if (!target->ops && !(target->ops = driver_probe(target)))
 		st = vmi_fail(err, VMI_ERR_UNSUPPORTED, "%s is no image that a driver knows",
 			      target->name);
@@ -219,7 +205,11 @@ enum vmi_status vmi_open(struct vmi **vm, const char *target_name,
 	options_take(&options, given);
 	if (!target)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
-	enum vmi_status st = source_open(&target->source, target_name, options.flags, err);
+	/* A driver out of a module opens what it knows by name: no file is looked for. */
+	bool named = options.driver && driver_is_module(options.driver);
+	enum vmi_status st = VMI_OK;
+	if (!named)
+		st = source_open(&target->source, target_name, options.flags, err);
 	if (st) {
 		target_put(target);
 		return st;
@@ -283,6 +273,9 @@ void vmi_close(struct vmi *vm)
 			break;
 	tlb_deinit(&vm->tlb);
 	cache_destroy(vm->cache);
+	intercepts_destroy(vm->intercepts);
+	if (vm->wake_fd >= 0)
+		close(vm->wake_fd);
 	target_put(vm->target);
 	free(vm);
 }

@@ -129,6 +129,7 @@ static enum vmi_status explain(const struct vmi_translation *out, vmi_gva gva,
 	case VMI_ERR_BUSY:
 	case VMI_ERR_TIMEOUT:
 	case VMI_ERR_GONE:
+	case VMI_ERR_INTERRUPTED:
 		break;
 	}
 	return vmi_wrap(err, (enum vmi_status)out->status, "translating gva 0x%" PRIx64, gva);

@@ -286,7 +286,10 @@ static enum vmi_status fake_open_state(void *self, const struct vmi_target *targ
 
 static void fake_close_state(void *self)
 {
-	fake_of(self)->closed++;
+	struct fake *fake = fake_of(self);
+
+	fake_answer_rest(fake);
+	fake->closed++;
 }
 
 static void fake_info(void *self, struct vmi_info *info)

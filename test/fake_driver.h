@@ -24,7 +24,9 @@ enum fake_op {
 	FAKE_REGISTERS_SET,
 	FAKE_VIEW, /* any function of the group */
 	FAKE_MONITOR,
-	FAKE_WAIT,
+	FAKE_TAKE,
+	FAKE_ANSWER,
+	FAKE_FLUSH,
 	FAKE_PAUSE,
 	FAKE_RESUME,
 	FAKE_ALLOCATE,
@@ -100,8 +102,14 @@ struct fake {
 	unsigned monitor_count;
 	struct vmi_event events[FAKE_LIST]; /* waiting */
 	unsigned event_count;
-	struct vmi_response responses[FAKE_LIST]; /* to all events since the start */
-	unsigned response_count;
+	/* Set: what the guest does when nothing waits; true: it has caused an event. */
+	bool (*guest)(struct fake *fake);
+	void *guest_data;
+	unsigned in_flight;                       /* taken and not answered */
+	struct vmi_response responses[FAKE_LIST]; /* to the first events since the start */
+	unsigned response_count;                  /* to all of them */
+	unsigned unflushed;                       /* answered since the last flush */
+	unsigned continued;                       /* events that closing or a reset had to answer */
 	uint64_t overhead;
 
 	unsigned paused; /* 0 or 1: the core nests */
@@ -142,6 +150,8 @@ enum vmi_status fake_called(struct fake *fake, enum fake_op op, struct vmi_error
 /* Something happened on a vcpu. */
 void fake_event(struct fake *fake, const struct vmi_event *event);
 
+/* As closing and resetting do: whatever was taken and not answered continues. */
+void fake_answer_rest(struct fake *fake);
 /* The live half of the table, from fake_live.c. */
 void fake_live_table(struct vmi_driver_ops *ops);
 /* The fake behind a driver's state. */

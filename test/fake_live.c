@@ -2,6 +2,7 @@
 /* The in-memory target as a running guest: access, views, events, control. */
 
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 
 #include "check.h"
@@ -207,35 +208,78 @@ static enum vmi_status event_overhead(void *self, uint64_t *nanoseconds, struct 
 	return VMI_OK;
 }
 
-static void answer(struct fake *fake, const struct vmi_event *event,
-		   const struct vmi_response *response)
+/* Wait for nothing to happen, or for someone to call it off. */
+static enum vmi_status event_none(int timeout_ms, int wake_fd, struct vmi_error *err)
 {
-	assert_true(fake->response_count < FAKE_LIST);
-	fake->responses[fake->response_count++] = *response;
+	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
+	int n = poll(&wake, 1, timeout_ms);
+
+	if (n)
+		return vmi_fail(err, VMI_ERR_INTERRUPTED, "the wait was interrupted");
+	return vmi_fail(err, VMI_ERR_TIMEOUT, "no event within %d ms", timeout_ms);
+}
+
+static enum vmi_status event_flush(void *self, struct vmi_error *err)
+{
+	struct fake *fake = fake_of(self);
+	enum vmi_status st = fake_called(fake, FAKE_FLUSH, err);
+
+	if (!st)
+		fake->unflushed = 0;
+	return st;
+}
+
+static enum vmi_status event_take(void *self, int timeout_ms, int wake_fd, struct vmi_event *event,
+				  struct vmi_error *err)
+{
+	struct fake *fake = fake_of(self);
+	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
+	enum vmi_status st = fake_called(fake, FAKE_TAKE, err);
+
+	if (st)
+		return st;
+	if (poll(&wake, 1, 0) > 0)
+		return event_none(0, wake_fd, err);
+	if (!fake->event_count) {
+		fake->unflushed = 0; /* a driver flushes before it waits */
+		if (!fake->guest || !fake->guest(fake))
+			return event_none(timeout_ms, wake_fd, err);
+	}
+	*event = fake->events[0];
+	memmove(fake->events, fake->events + 1, --fake->event_count * sizeof(*fake->events));
+	fake->in_flight++;
+	return VMI_OK;
+}
+
+static enum vmi_status event_answer(void *self, const struct vmi_event *event,
+				    const struct vmi_response *response, struct vmi_error *err)
+{
+	struct fake *fake = fake_of(self);
+	enum vmi_status st = fake_called(fake, FAKE_ANSWER, err);
+	struct vmi_response plain = vmi_response_default();
+
+	assert_true(fake->in_flight > 0); /* one answer for each */
+	fake->in_flight--;
+	fake->unflushed++;
+	if (st)
+		response = &plain; /* what cannot be done is answered "continue" */
+	if (fake->response_count < FAKE_LIST)
+		fake->responses[fake->response_count] = *response;
+	fake->response_count++;
 	fake->overhead += EVENT_NS;
 	if (response->view != VMI_VIEW_NONE)
 		fake->view = response->view;
 	for (unsigned reg = 0; response->set_registers && reg < VMI_GP_REGISTER_COUNT; reg++)
 		vmi_register_know(&fake->registers[event->vcpu], (enum vmi_register)reg,
 				  response->registers[reg]);
+	return st;
 }
 
-static enum vmi_status event_wait(void *self, int timeout_ms, vmi_event_fn *handler, void *context,
-				  struct vmi_error *err)
+void fake_answer_rest(struct fake *fake)
 {
-	struct fake *fake = fake_of(self);
-	enum vmi_status st = fake_called(fake, FAKE_WAIT, err);
-
-	if (st)
-		return st;
-	if (!fake->event_count)
-		return vmi_fail(err, VMI_ERR_TIMEOUT, "no event within %d ms", timeout_ms);
-	for (unsigned i = 0; i < fake->event_count; i++) {
-		struct vmi_response response = handler(context, &fake->events[i]);
-		answer(fake, &fake->events[i], &response);
-	}
-	fake->event_count = 0;
-	return VMI_OK;
+	fake->continued += fake->in_flight;
+	fake->in_flight = 0;
+	fake->unflushed = 0;
 }
 
 void fake_event(struct fake *fake, const struct vmi_event *event)
@@ -337,6 +381,7 @@ static enum vmi_status control_reset(void *self, struct vmi_error *err)
 
 	if (st)
 		return st;
+	fake_answer_rest(fake);
 	fake->resets++;
 	fake->monitor_count = 0;
 	fake->access_count = 0;
@@ -361,7 +406,9 @@ void fake_live_table(struct vmi_driver_ops *ops)
 	ops->event.disable = event_disable;
 	ops->event.pending = event_pending;
 	ops->event.overhead = event_overhead;
-	ops->event.wait = event_wait;
+	ops->event.take = event_take;
+	ops->event.answer = event_answer;
+	ops->event.flush = event_flush;
 	ops->control.pause = control_pause;
 	ops->control.resume = control_resume;
 	ops->control.allocate = control_allocate;

@@ -167,6 +167,38 @@ static enum vmi_status try_wait(struct vmi *vm, struct vmi_error *err)
 	return vmi_event_wait(vm, 0, NULL, NULL, err);
 }
 
+static enum vmi_status try_take(struct vmi *vm, struct vmi_error *err)
+{
+	struct vmi_event event;
+	return vmi_event_take(vm, 0, &event, err);
+}
+
+static enum vmi_status try_answer(struct vmi *vm, struct vmi_error *err)
+{
+	struct vmi_event event = {.reason = VMI_REASON_CPUID};
+	struct vmi_response response = vmi_response_default();
+	return vmi_event_answer(vm, &event, &response, err);
+}
+
+static enum vmi_status try_loop(struct vmi *vm, struct vmi_error *err)
+{
+	struct vmi_handler handler = {.event = NULL};
+	return vmi_event_loop(vm, &handler, NULL, 0, err);
+}
+
+static const struct vmi_intercept some_intercept = {.kind = VMI_INTERCEPT_CR3};
+
+static enum vmi_status try_intercept(struct vmi *vm, struct vmi_error *err)
+{
+	return vmi_intercept_enable(vm, VMI_ALL_VCPUS, &some_intercept, err);
+}
+
+static enum vmi_status try_listen(struct vmi *vm, struct vmi_error *err)
+{
+	struct vmi_intercepted event;
+	return vmi_intercept_listen(vm, 0, &event, err);
+}
+
 static enum vmi_status try_pause(struct vmi *vm, struct vmi_error *err)
 {
 	return vmi_pause(vm, err);
@@ -247,7 +279,8 @@ static const struct {
 	{VMI_CAP_EVENT_CONTROL,
 	 "event-control",
 	 "the fake driver cannot monitor events",
-	 {try_enable, try_disable, try_pending, try_overhead, try_wait}},
+	 {try_enable, try_disable, try_pending, try_overhead, try_wait, try_take, try_answer,
+	  try_loop, try_intercept, try_listen}},
 	{VMI_CAP_VM_CONTROL,
 	 "vm-control",
 	 "the fake driver cannot control the machine",
@@ -318,7 +351,9 @@ static void half_filled_groups(void **state)
 	HALF_FILL(event, disable, VMI_CAP_EVENT_CONTROL);
 	HALF_FILL(event, pending, VMI_CAP_EVENT_CONTROL);
 	HALF_FILL(event, overhead, VMI_CAP_EVENT_CONTROL);
-	HALF_FILL(event, wait, VMI_CAP_EVENT_CONTROL);
+	HALF_FILL(event, take, VMI_CAP_EVENT_CONTROL);
+	HALF_FILL(event, answer, VMI_CAP_EVENT_CONTROL);
+	HALF_FILL(event, flush, VMI_CAP_EVENT_CONTROL);
 	HALF_FILL(control, pause, VMI_CAP_VM_CONTROL);
 	HALF_FILL(control, resume, VMI_CAP_VM_CONTROL);
 	HALF_FILL(control, allocate, VMI_CAP_VM_CONTROL);
@@ -455,7 +490,7 @@ static void builtin_drivers(void **state)
 		assert_true((have & VMI_CAP_READ) ||
 			    (!ops->page.get && !ops->page.put && !ops->page.run_next));
 		assert_true((have & VMI_CAP_VIEW_CONTROL) || !ops->view.create);
-		assert_true((have & VMI_CAP_EVENT_CONTROL) || !ops->event.wait);
+		assert_true((have & VMI_CAP_EVENT_CONTROL) || !ops->event.take);
 		assert_true((have & VMI_CAP_VM_CONTROL) || !ops->control.pause);
 		for (unsigned i = 0; i < count; i++)
 			assert_string_not_equal(ops->name, vmi_driver_builtin(i)->name);

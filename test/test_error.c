@@ -9,7 +9,7 @@
 static void names_are_unique(void **state)
 {
 	(void)state;
-	for (int i = VMI_OK; i <= VMI_ERR_GONE; i++) {
+	for (int i = VMI_OK; i <= VMI_ERR_INTERRUPTED; i++) {
 		const char *name = vmi_status_name((enum vmi_status)i);
 		assert_non_null(name);
 		assert_string_not_equal(name, "unknown");
@@ -18,7 +18,7 @@ static void names_are_unique(void **state)
 		for (int j = VMI_OK; j < i; j++)
 			assert_string_not_equal(name, vmi_status_name((enum vmi_status)j));
 	}
-	assert_string_equal(vmi_status_name((enum vmi_status)(VMI_ERR_GONE + 1)), "unknown");
+	assert_string_equal(vmi_status_name((enum vmi_status)(VMI_ERR_INTERRUPTED + 1)), "unknown");
 	assert_string_equal(vmi_status_name((enum vmi_status) - 1), "unknown");
 }
 

@@ -160,6 +160,12 @@ static void monitors(void **state)
 		{.kind = VMI_MONITOR_HYPERCALL, .userspace = 1},
 		{.kind = VMI_MONITOR_CPUID},
 		{.kind = VMI_MONITOR_IO},
+		{.kind = VMI_MONITOR_DESCRIPTOR},
+		{.kind = VMI_MONITOR_VMEXIT},
+		{.kind = VMI_MONITOR_PRIVILEGED_CALL},
+		{.kind = VMI_MONITOR_EMULATION_FAILURE},
+		{.kind = VMI_MONITOR_REGISTER, .reg = VMI_CR4, .ignore = 0x80},
+		{.kind = VMI_MONITOR_MSR, .msr = 0x10, .every_write = 1},
 	};
 	enum { COUNT = sizeof(all) / sizeof(all[0]) };
 	struct setting *s = *state;
@@ -274,6 +280,16 @@ static struct vmi_event event_of(enum vmi_reason reason, unsigned vcpu)
 	return event;
 }
 
+/* An answer that fits, and differs from reason to reason where it can. */
+static enum vmi_action action_for(enum vmi_reason reason)
+{
+	return reason == VMI_REASON_WRITE_CR        ? VMI_ACTION_DENY
+	       : reason == VMI_REASON_INTERRUPT     ? VMI_ACTION_REINJECT_INTERRUPT
+	       : reason == VMI_REASON_SINGLESTEP    ? VMI_ACTION_SINGLESTEP
+	       : reason == VMI_REASON_MEMORY_ACCESS ? VMI_ACTION_EMULATE
+						    : VMI_ACTION_CONTINUE;
+}
+
 /* Events of each reason arrive as they were, in order, and each is answered exactly once. */
 static void events(void **state)
 {
@@ -284,17 +300,17 @@ static void events(void **state)
 
 	CHECK_OK(vmi_events_pending(s->vm, &pending, &err));
 	assert_int_equal(pending, 0);
-	for (unsigned i = 0; i <= VMI_REASON_IO; i++) {
+	for (unsigned i = 0; i <= VMI_REASON_UNKNOWN; i++) {
 		struct vmi_event event = event_of((enum vmi_reason)i, i % 2);
 		fake_event(s->fake, &event);
-		seen->answer[i] = vmi_response_action((enum vmi_action)(i % 6));
+		seen->answer[i] = vmi_response_action(action_for((enum vmi_reason)i));
 	}
 	CHECK_OK(vmi_events_pending(s->vm, &pending, &err));
-	assert_int_equal(pending, VMI_REASON_IO + 1);
+	assert_int_equal(pending, VMI_REASON_COUNT);
 	CHECK_OK(vmi_event_wait(s->vm, 100, record, seen, &err));
-	assert_int_equal(seen->count, VMI_REASON_IO + 1);
-	assert_int_equal(s->fake->response_count, VMI_REASON_IO + 1);
-	for (unsigned i = 0; i <= VMI_REASON_IO; i++) {
+	assert_int_equal(seen->count, VMI_REASON_COUNT);
+	assert_int_equal(s->fake->response_count, VMI_REASON_COUNT);
+	for (unsigned i = 0; i <= VMI_REASON_UNKNOWN; i++) {
 		struct vmi_event want = event_of((enum vmi_reason)i, i % 2);
 		assert_int_equal(seen->events[i].vcpu, want.vcpu);
 		assert_int_equal(seen->events[i].flags, want.flags);
@@ -304,7 +320,7 @@ static void events(void **state)
 		assert_int_equal(seen->events[i].registers.value[VMI_RIP], 0x1000 + i);
 		assert_int_equal(seen->events[i].registers.provenance[VMI_RIP], VMI_KNOWN);
 		assert_int_equal(seen->events[i].registers.provenance[VMI_RAX], VMI_ABSENT);
-		assert_int_equal(s->fake->responses[i].action, i % 6);
+		assert_int_equal(s->fake->responses[i].action, action_for((enum vmi_reason)i));
 	}
 	CHECK_OK(vmi_events_pending(s->vm, &pending, &err));
 	assert_int_equal(pending, 0);
@@ -344,7 +360,7 @@ static void event_timeout_and_failure(void **state)
 	uint64_t overhead = 99;
 
 	CHECK_FAIL(vmi_event_wait(s->vm, 20, record, seen, &err), VMI_ERR_TIMEOUT, "within 20 ms");
-	fake_fail(s->fake, FAKE_WAIT, 1, VMI_ERR_GONE);
+	fake_fail(s->fake, FAKE_TAKE, 1, VMI_ERR_GONE);
 	CHECK_FAIL(vmi_event_wait(s->vm, 20, record, seen, &err), VMI_ERR_GONE, "injected failure");
 	assert_int_equal(seen->count, 0);
 	CHECK_OK(vmi_event_overhead(s->vm, &overhead, &err));

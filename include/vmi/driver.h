@@ -142,9 +142,20 @@ struct vmi_driver_ops {
 		enum vmi_status (*pending)(void *self, size_t *count, struct vmi_error *err);
 		enum vmi_status (*overhead)(void *self, uint64_t *nanoseconds,
 					    struct vmi_error *err);
-		/** Every event taken is answered by what `handler` returns, exactly once. */
-		enum vmi_status (*wait)(void *self, int timeout_ms, vmi_event_fn *handler,
-					void *context, struct vmi_error *err);
+		/**
+		 * The next event, waiting up to timeout_ms (negative: for ever) or until `wake_fd`
+		 * becomes readable (VMI_ERR_INTERRUPTED, as for a signal). Before it waits it
+		 * flushes.
+		 */
+		enum vmi_status (*take)(void *self, int timeout_ms, int wake_fd,
+					struct vmi_event *event, struct vmi_error *err);
+		/** Answer a taken event. What cannot be done is refused, and "continue" answered.
+		 */
+		enum vmi_status (*answer)(void *self, const struct vmi_event *event,
+					  const struct vmi_response *response,
+					  struct vmi_error *err);
+		/** Let the hypervisor know of answers given since the last flush. */
+		enum vmi_status (*flush)(void *self, struct vmi_error *err);
 	} event;
 
 	struct { /* VMI_CAP_VM_CONTROL */
@@ -159,6 +170,12 @@ struct vmi_driver_ops {
 					  struct vmi_error *err);
 		enum vmi_status (*reset)(void *self, struct vmi_error *err);
 	} control;
+
+	/** Optional, without a target being open: as vmi_target_list(). */
+	enum vmi_status (*list)(struct vmi_target_entry **list, size_t *count,
+				struct vmi_error *err);
+	/** Optional, without a target being open: as vmi_target_rescue(). */
+	enum vmi_status (*rescue)(const char *target, struct vmi_error *err);
 };
 
 /** Open a target with a driver of your own. */

@@ -14,6 +14,34 @@
 extern "C" {
 #endif
 
+/* ---- targets: what a driver could open ------------------------------------------------------- */
+
+/** A running guest, before it is opened. */
+struct vmi_target_entry {
+	uint32_t id;
+	unsigned vcpus;
+	char name[128]; /**< empty when it has none */
+	char type[8];   /**< "hvm", "pvh", "pv" */
+	char state[16]; /**< "running", "blocked", "paused", "shutdown", "crashed", "dying" */
+};
+
+/**
+ * The guests that the named driver could open, by id. *list is owned: free().
+ *
+ * VMI_ERR_ARG          there is no such driver
+ * VMI_ERR_UNSUPPORTED  its targets cannot be listed
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_target_list(const char *driver,
+						    struct vmi_target_entry **list, size_t *count,
+						    struct vmi_error *err);
+/**
+ * Free a guest that another tool left monitored: its monitors, views and pauses end, its vcpus run.
+ * Never while that tool still serves it. VMI_ERR_ARG, VMI_ERR_UNSUPPORTED: as for
+ * vmi_target_list().
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_target_rescue(const char *driver, const char *target,
+						      struct vmi_error *err);
+
 /* ---- access: VMI_CAP_QUERY_PROTECTION, VMI_CAP_SET_PROTECTION ------------------------------- */
 
 enum vmi_access_options {
@@ -52,22 +80,32 @@ VMI_API VMI_CHECKED enum vmi_status vmi_view_reset_gfn(struct vmi *vm, uint16_t 
 /* ---- events: VMI_CAP_EVENT_CONTROL ---------------------------------------------------------- */
 
 enum vmi_monitor_kind {
-	VMI_MONITOR_REGISTER,  /**< writes to `reg`: VMI_CR0, VMI_CR3, VMI_CR4 or VMI_XCR0 */
-	VMI_MONITOR_MSR,       /**< writes to the MSR with number `msr` */
-	VMI_MONITOR_INTERRUPT, /**< exception `vector`: 1 #DB, 3 #BP */
-	VMI_MONITOR_SINGLESTEP,
-	VMI_MONITOR_HYPERCALL, /**< `userspace`: also from user mode */
+	VMI_MONITOR_REGISTER,   /**< writes to `reg`: VMI_CR0, VMI_CR3, VMI_CR4 or VMI_XCR0 */
+	VMI_MONITOR_MSR,        /**< writes to the MSR with number `msr` */
+	VMI_MONITOR_INTERRUPT,  /**< exception `vector`: 1 #DB, 3 #BP */
+	VMI_MONITOR_SINGLESTEP, /**< asked for by responses; see VMI_ACTION_SINGLESTEP */
+	VMI_MONITOR_HYPERCALL,  /**< the guest-request hypercall; `userspace`: also from there */
 	VMI_MONITOR_CPUID,
 	VMI_MONITOR_IO,
+	VMI_MONITOR_DESCRIPTOR,        /**< loads and stores of GDTR, IDTR, LDTR, TR */
+	VMI_MONITOR_VMEXIT,            /**< every exit from the guest */
+	VMI_MONITOR_PRIVILEGED_CALL,   /**< SMC and its like */
+	VMI_MONITOR_EMULATION_FAILURE, /**< an instruction that the hypervisor cannot emulate */
 };
 
+/** What to watch. Zeroed members are the usual choice. */
 struct vmi_monitor {
 	enum vmi_monitor_kind kind;
 	enum vmi_register reg;
 	uint32_t msr;
 	uint8_t vector;
 	uint8_t userspace;
+	uint8_t every_write; /**< REGISTER, MSR: also writes that change nothing */
+	uint64_t ignore;     /**< REGISTER: changes of only these bits raise no event */
 };
+
+/** A short name, "write-cr3", "msr", "cpuid" …: for messages. Static. */
+VMI_API const char *vmi_monitor_name(const struct vmi_monitor *monitor);
 
 enum vmi_event_flags { VMI_EVENT_VCPU_PAUSED = 1 << 0 };
 
@@ -80,7 +118,18 @@ enum vmi_reason {
 	VMI_REASON_HYPERCALL,
 	VMI_REASON_CPUID,
 	VMI_REASON_IO,
+	VMI_REASON_DESCRIPTOR,
+	VMI_REASON_VMEXIT,
+	VMI_REASON_PRIVILEGED_CALL,
+	VMI_REASON_EMULATION_FAILURE,
+	VMI_REASON_NEXT_INTERRUPT, /**< asked for by a response's `next_interrupt` */
+	VMI_REASON_UNKNOWN,        /**< newer than this library; `u.unknown` has the number */
+
+	VMI_REASON_COUNT
 };
+
+/** "memory-access", "write-cr", "singlestep" …. Static. */
+VMI_API const char *vmi_reason_name(enum vmi_reason reason);
 
 /** An interrupt or exception as the CPU delivers it (SDM vol. 3C 24.8.3). */
 struct vmi_interrupt {
@@ -91,6 +140,10 @@ struct vmi_interrupt {
 	uint32_t error_code;
 	uint64_t extra; /**< #PF: CR2; #DB: pending debug bits */
 };
+
+/** The interrupts that handlers inject most. */
+VMI_API struct vmi_interrupt vmi_interrupt_breakpoint(uint8_t instruction_length);
+VMI_API struct vmi_interrupt vmi_interrupt_page_fault(vmi_gva gva, uint32_t error_code);
 
 enum { VMI_VIEW_NONE = 0xffff };
 
@@ -120,7 +173,7 @@ struct vmi_event {
 		struct {
 			vmi_gfn gfn;
 			struct vmi_interrupt interrupt;
-		} interrupt;
+		} interrupt; /**< INTERRUPT; NEXT_INTERRUPT without gfn */
 		struct {
 			vmi_gfn gfn;
 		} singlestep;
@@ -137,6 +190,19 @@ struct vmi_event {
 			uint8_t in;     /**< the guest reads the port */
 			uint8_t string; /**< INS or OUTS */
 		} io;
+		struct {
+			enum vmi_register
+				table;        /**< VMI_GDTR_BASE, VMI_IDTR_BASE, VMI_LDTR, VMI_TR */
+			uint8_t write;        /**< a load into it */
+			uint32_t information; /**< Intel: VM-exit instruction information */
+			uint64_t qualification; /**< Intel: exit qualification */
+		} descriptor;
+		struct {
+			uint64_t reason, qualification;
+		} vmexit;
+		struct {
+			uint32_t number;
+		} unknown;
 	} u;
 	struct vmi_registers registers;
 };
@@ -144,17 +210,25 @@ struct vmi_event {
 /** What the vcpu does next; these exclude one another. */
 enum vmi_action {
 	VMI_ACTION_CONTINUE,
-	VMI_ACTION_DENY,               /**< the write does not happen */
-	VMI_ACTION_REINJECT_INTERRUPT, /**< the guest gets its interrupt */
-	VMI_ACTION_SINGLESTEP,         /**< one instruction, then an event */
-	VMI_ACTION_FAST_SINGLESTEP,    /**< one instruction in `view`, then back, no event */
-	VMI_ACTION_EMULATE,
+	VMI_ACTION_DENY,                /**< WRITE_CR, WRITE_MSR: the write does not happen */
+	VMI_ACTION_REINJECT_INTERRUPT,  /**< INTERRUPT: the guest gets it */
+	VMI_ACTION_SINGLESTEP,          /**< one instruction, then an event; asked for each time */
+	VMI_ACTION_FAST_SINGLESTEP,     /**< one instruction in `view`, then back, no event */
+	VMI_ACTION_EMULATE,             /**< MEMORY_ACCESS and others: the hypervisor executes it */
+	VMI_ACTION_EMULATE_NO_WRITE,    /**< … and drops what it writes */
+	VMI_ACTION_EMULATE_READ_DATA,   /**< … and it reads `data` instead of memory */
+	VMI_ACTION_EMULATE_INSTRUCTION, /**< … `data` instead of the instruction that is there */
 };
+
+enum { VMI_RESPONSE_DATA_MAX = 248, VMI_RESPONSE_INSTRUCTION_MAX = 16 };
 
 struct vmi_response {
 	enum vmi_action action;
-	uint16_t view; /**< go on in this view; VMI_VIEW_NONE: stay */
-	uint8_t set_registers;
+	uint16_t view;          /**< go on in this view; VMI_VIEW_NONE: stay */
+	uint8_t set_registers;  /**< excludes the actions that carry data */
+	uint8_t next_interrupt; /**< an event for the next interrupt this vcpu takes */
+	uint16_t data_length;
+	uint8_t data[VMI_RESPONSE_DATA_MAX];
 	uint64_t registers[VMI_GP_REGISTER_COUNT]; /**< by enum vmi_register, with set_registers */
 };
 
@@ -166,6 +240,16 @@ VMI_API struct vmi_response vmi_response_with_view(struct vmi_response response,
 /** The same response, with the general-purpose registers of `regs`, all of which must be known. */
 VMI_API struct vmi_response vmi_response_with_registers(struct vmi_response response,
 							const struct vmi_registers *regs);
+/** EMULATE_READ_DATA or EMULATE_INSTRUCTION with bytes; too many are refused when it is given. */
+VMI_API struct vmi_response vmi_response_with_data(enum vmi_action action, const void *data,
+						   size_t len);
+/**
+ * Is this an answer that the event can have? VMI_ERR_ARG says what contradicts what. The loop asks
+ * before anything reaches the hypervisor.
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_response_check(const struct vmi_event *event,
+						       const struct vmi_response *response,
+						       struct vmi_error *err);
 
 /** Called once per event, which is borrowed for the call. */
 typedef struct vmi_response vmi_event_fn(void *context, const struct vmi_event *event);
@@ -183,13 +267,124 @@ VMI_API VMI_CHECKED enum vmi_status vmi_events_pending(struct vmi *vm, size_t *c
 VMI_API VMI_CHECKED enum vmi_status vmi_event_overhead(struct vmi *vm, uint64_t *nanoseconds,
 						       struct vmi_error *err);
 /**
- * Wait for events and answer each by `handler`. Returns after one batch.
+ * Wait for events and answer each by `handler`. Returns after one batch: as many as were there.
  *
- * VMI_ERR_TIMEOUT  none came for timeout_ms (negative: wait for ever)
+ * VMI_ERR_TIMEOUT      none came for timeout_ms (negative: wait for ever)
+ * VMI_ERR_INTERRUPTED  vmi_event_interrupt() was called, or a signal came
+ * VMI_ERR_ARG          the handler's answer was refused; that vcpu was answered "continue"
+ * VMI_ERR_GONE         the guest is no more, or someone else answers its events now
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_event_wait(struct vmi *vm, int timeout_ms,
 						   vmi_event_fn *handler, void *context,
 						   struct vmi_error *err);
+/** Make a wait return at once, now or the next time. For signal handlers and other threads. */
+VMI_API void vmi_event_interrupt(struct vmi *vm);
+
+/**
+ * One event at a time, for those who cannot answer within a call. The vcpu of an event that was
+ * taken stays paused until it is answered; closing the handle answers "continue".
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_event_take(struct vmi *vm, int timeout_ms,
+						   struct vmi_event *event, struct vmi_error *err);
+VMI_API VMI_CHECKED enum vmi_status vmi_event_answer(struct vmi *vm, const struct vmi_event *event,
+						     const struct vmi_response *response,
+						     struct vmi_error *err);
+
+/** The loop of a tool, as callbacks. Any but `event` may be NULL. */
+struct vmi_handler {
+	vmi_event_fn *event;
+	void (*timeout)(void *context);     /**< no event came in time */
+	void (*interrupted)(void *context); /**< a signal, or vmi_event_interrupt() */
+	void (*cleanup)(void *context);     /**< once, before monitors and views are undone */
+	bool (*poll)(void *context);        /**< after each turn: true ends the loop */
+};
+
+/**
+ * Wait, call, until poll() says it is enough or an error ends it. On every way out: cleanup(), then
+ * vmi_state_reset(), which answers what is still in flight.
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_event_loop(struct vmi *vm,
+						   const struct vmi_handler *handler, void *context,
+						   int timeout_ms, struct vmi_error *err);
+
+/* ---- probing: reads that may need a page brought in ------------------------------------------ */
+
+enum { VMI_PROBE_MAX = 16 };
+
+/**
+ * A group of reads during an event. Pages that are not present are noted; when the group is done,
+ * one page fault is injected for the first of them, and the event is to be tried again when the
+ * guest has brought the page in. On your stack; members are private.
+ */
+struct vmi_probe {
+	struct vmi *vm;
+	unsigned vcpu;
+	unsigned count, suppressed_count;
+	vmi_gva missing[VMI_PROBE_MAX], suppressed[VMI_PROBE_MAX];
+};
+
+/** No page is missing yet. */
+VMI_API void vmi_probe_begin(struct vmi_probe *probe, struct vmi *vm, unsigned vcpu);
+/** Never inject for this page (it will not come in, or was tried before). */
+VMI_API void vmi_probe_suppress(struct vmi_probe *probe, vmi_gva gva);
+/** As vmi_read_bytes(); notes the page when it is not present. */
+VMI_API VMI_CHECKED enum vmi_status vmi_probe_read(struct vmi_probe *probe,
+						   const struct vmi_space *space, vmi_gva gva,
+						   void *buf, size_t len, struct vmi_error *err);
+/** VMI_OK: nothing was missing. VMI_ERR_BUSY: a page fault was injected, try again later.
+ *  VMI_ERR_NOT_PRESENT: only suppressed pages are missing. */
+VMI_API VMI_CHECKED enum vmi_status vmi_probe_end(struct vmi_probe *probe, bool user, bool write,
+						  struct vmi_error *err);
+
+/* ---- a smaller vocabulary: intercepts ---------------------------------------------------------
+ */
+
+enum vmi_intercept_kind {
+	VMI_INTERCEPT_CR0,
+	VMI_INTERCEPT_CR3,
+	VMI_INTERCEPT_CR4,
+	VMI_INTERCEPT_MSR, /**< `msr` */
+	VMI_INTERCEPT_BREAKPOINT,
+	VMI_INTERCEPT_PAGEFAULT, /**< accesses that vmi_access_set() forbids */
+};
+
+struct vmi_intercept {
+	enum vmi_intercept_kind kind;
+	uint32_t msr;
+};
+
+/** What a simple tool needs of an event; `full` has the rest. */
+struct vmi_intercepted {
+	unsigned vcpu;
+	enum vmi_intercept_kind kind;
+	uint64_t new_value, old_value; /**< CR, MSR */
+	uint32_t msr;
+	vmi_gpa gpa;                /**< BREAKPOINT, PAGEFAULT */
+	vmi_gva gva;                /**< PAGEFAULT */
+	uint8_t access;             /**< PAGEFAULT: enum vmi_access */
+	uint8_t instruction_length; /**< BREAKPOINT */
+	struct vmi_event full;
+};
+
+enum { VMI_ALL_VCPUS = -1 };
+
+/**
+ * Turn an intercept on or off for a vcpu. Hypervisors watch whole guests: events of vcpus that did
+ * not ask are answered "continue" (a breakpoint: given to the guest) before anyone sees them.
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_intercept_enable(struct vmi *vm, int vcpu,
+							 const struct vmi_intercept *intercept,
+							 struct vmi_error *err);
+VMI_API VMI_CHECKED enum vmi_status vmi_intercept_disable(struct vmi *vm, int vcpu,
+							  const struct vmi_intercept *intercept,
+							  struct vmi_error *err);
+/** The next event that was asked for; its vcpu waits for vmi_intercept_continue(). VMI_ERR_TIMEOUT.
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_intercept_listen(struct vmi *vm, int timeout_ms,
+							 struct vmi_intercepted *event,
+							 struct vmi_error *err);
+VMI_API VMI_CHECKED enum vmi_status
+vmi_intercept_continue(struct vmi *vm, const struct vmi_intercepted *event, struct vmi_error *err);
 
 /* ---- control: VMI_CAP_VM_CONTROL ------------------------------------------------------------ */
 

@@ -61,7 +61,8 @@ enum vmi_status {
 	VMI_ERR_NOT_SAVED,     /**< the target does not hold these bytes */
 	VMI_ERR_BUSY,          /**< in use by someone else */
 	VMI_ERR_TIMEOUT,
-	VMI_ERR_GONE, /**< the guest went away */
+	VMI_ERR_GONE,        /**< the guest went away */
+	VMI_ERR_INTERRUPTED, /**< a signal, or someone asked to stop */
 };
 
 /** A short name: "not-present", "not-saved", "ok". Static; never NULL. */

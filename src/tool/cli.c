@@ -241,7 +241,7 @@ static enum cli_status program_help(struct cli *cli)
 		out_format(out, "  %-24s %s\n", program->commands[i]->name,
 			   program->commands[i]->summary);
 	out_string(out, "\noptions of every command:\n");
-	options_help(out, OPTIONS_GLOBAL);
+	options_help(out, program->options);
 	out_format(out, "\n%s COMMAND --help tells more; so does the man page %s(1).\n",
 		   program->name, program->name);
 	return CLI_DELIVERED;
@@ -252,11 +252,13 @@ static enum cli_status command_help(struct cli *cli)
 	const struct command *command = cli->command;
 	struct out *out = &cli->out;
 
-	out_format(out, "usage: %s %s %s%s%s [OPTIONS]\n\n%s\n\noptions:\n", cli->program->name,
-		   command->name, cli->program->target, *command->args ? " " : "", command->args,
-		   command->help);
+	const char *target = command->target == TARGET_NONE ? "" : cli->program->target;
+
+	out_format(out, "usage: %s %s%s%s%s%s [OPTIONS]\n\n%s\n\noptions:\n", cli->program->name,
+		   command->name, *target ? " " : "", target, *command->args ? " " : "",
+		   command->args, command->help);
 	options_help(out, command->options);
-	options_help(out, OPTIONS_GLOBAL & ~OPTION(OPT_VERSION));
+	options_help(out, cli->program->options & ~OPTION(OPT_VERSION));
 	return CLI_DELIVERED;
 }
 
@@ -291,6 +293,8 @@ static enum cli_status run(struct cli *cli)
 {
 	struct vmi_error err;
 
+	if (cli->command->target != TARGET_OPEN)
+		return cli->command->run(cli);
 	enum cli_status status = cli->program->open(cli);
 	if (status)
 		return status;
@@ -323,15 +327,22 @@ static enum cli_status dispatch(struct cli *cli)
 				 cli->program->name);
 	if (help)
 		return command_help(cli);
-	const char *stranger = options_stranger(options, cli->command->options | OPTIONS_GLOBAL);
+	const char *stranger =
+		options_stranger(options, cli->command->options | cli->program->options);
 	if (stranger)
 		return cli_usage(cli, "%s does not take --%s", cli->command->name, stranger);
-	if (count < 2)
-		return cli_usage(cli, "%s which %s? '%s %s --help' tells more", cli->command->name,
-				 cli->program->target, cli->program->name, cli->command->name);
-	cli->target = word[1];
-	cli->args = word + 2;
-	cli->arg_count = count - 2;
+	word++;
+	count--;
+	if (cli->command->target != TARGET_NONE) {
+		if (!count)
+			return cli_usage(cli, "%s which %s? '%s %s --help' tells more",
+					 cli->command->name, cli->program->target,
+					 cli->program->name, cli->command->name);
+		cli->target = *word++;
+		count--;
+	}
+	cli->args = word;
+	cli->arg_count = count;
 	if (!*cli->command->args && cli->arg_count)
 		return cli_usage(cli, "%s takes no '%s'", cli->command->name, cli->args[0]);
 	return run(cli);
@@ -362,8 +373,11 @@ int cli_main(const struct program *program, int argc, char **argv)
 	enum cli_status status;
 
 	cli.options.word = calloc((size_t)argc + 1, sizeof(*cli.options.word));
-	if (!cli.options.word) {
+	cli.options.given = calloc((size_t)argc + 1, sizeof(*cli.options.given));
+	if (!cli.options.word || !cli.options.given) {
 		cli_say(&cli, "out of memory");
+		free(cli.options.given);
+		free(cli.options.word);
 		return CLI_PARTIAL;
 	}
 	bool parsed = options_parse(&cli.options, argc, argv, problem, sizeof(problem));
@@ -382,6 +396,7 @@ int cli_main(const struct program *program, int argc, char **argv)
 	}
 	vmi_close(cli.vm);
 	out_deinit(&cli.out);
+	free(cli.options.given);
 	free(cli.options.word);
 	return (int)status;
 }

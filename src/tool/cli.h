@@ -19,14 +19,22 @@ enum cli_status {
 
 struct cli;
 
-/** A command over an open handle. Tables of these end with an empty one. */
+/** What a command does with the target. */
+enum command_target {
+	TARGET_OPEN,  /* works over an open handle */
+	TARGET_NAMED, /* takes the target's name only */
+	TARGET_NONE,  /* takes none */
+};
+
+/** A command. Tables of these end with an empty one. */
 struct command {
 	const char *name;
 	const char *args;    /* as in a synopsis, behind the target */
 	const char *summary; /* one line */
 	const char *help;    /* what --help says besides the options */
-	uint32_t options;    /* besides OPTIONS_GLOBAL */
+	uint64_t options;    /* besides the program's */
 	unsigned need;       /* enum vmi_capability */
+	enum command_target target;
 	enum cli_status (*run)(struct cli *cli);
 };
 
@@ -36,6 +44,8 @@ struct program {
 	const char *summary;
 	const char *target;                    /* "IMAGE" */
 	const struct command *const *commands; /* ends with NULL */
+	uint64_t options;                      /* of every command */
+	const char *driver;                    /* unless --driver names one; NULL: by content */
 	enum cli_status (*open)(struct cli *cli);
 };
 
@@ -59,6 +69,14 @@ int cli_main(const struct program *program, int argc, char **argv);
 static inline const char *cli_option(const struct cli *cli, enum option_id id)
 {
 	return cli->options.value[id];
+}
+
+/* The driver to use; NULL: the one that knows the content. */
+static inline const char *cli_driver(const struct cli *cli)
+{
+	const char *given = cli_option(cli, OPT_DRIVER);
+
+	return given ? given : cli->program->driver;
 }
 
 /* A sentence on standard error, behind the program's name. Any thread. */
@@ -91,6 +109,7 @@ enum cli_status cli_scan_space(struct cli *cli, const struct vmi_space **space);
 
 /* The commands. */
 extern const struct command command_info, command_regs, command_translate, command_read,
-	command_string, command_strings, command_find, command_maps;
+	command_string, command_strings, command_find, command_maps, command_list, command_monitor,
+	command_reset, command_snapshot;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The options: one table for parsing and for help. */
 
+#include <assert.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 static const struct {
 	const char *name;
-	const char *argument;
+	const char *argument; /* "[=...]" when it may be left out */
 	const char *help;
 	char letter;
 } table[OPT_COUNT] = {
@@ -23,7 +24,7 @@ static const struct {
 	[OPT_VERSION] = {"version", NULL, "version, and what was built in", 'V'},
 	[OPT_ROOT] = {"root", "GPA", "the space below this page-table root (a CR3 value will do)",
 		      0},
-	[OPT_VCPU] = {"vcpu", "N", "vcpu N: its space, or its registers", 0},
+	[OPT_VCPU] = {"vcpu", "N", "vcpu N: its space, its registers, its events", 0},
 	[OPT_MODE] = {"mode", "MODE", "auto, legacy, pae, 4level or 5level", 0},
 	[OPT_PHYS] = {"phys", NULL, "guest-physical addresses, no translation", 0},
 	[OPT_FROM] = {"from", "FILE", "addresses from FILE, one per line; - is standard input", 0},
@@ -42,6 +43,28 @@ static const struct {
 	[OPT_BYTES] = {"bytes", "HEX", "these bytes; blanks between pairs are allowed", 0},
 	[OPT_TEXT] = {"text", "TEXT", "this text, in the encoding", 0},
 	[OPT_REGEX] = {"regex", "RE", "this Perl-compatible expression, over bytes", 0},
+	[OPT_CR] = {"cr", "REGISTER", "writes to cr0, cr3, cr4 or xcr0; may be repeated", 0},
+	[OPT_MSR] = {"msr", "MSR", "writes to this MSR, a name or a number; may be repeated", 0},
+	[OPT_BREAKPOINT] = {"breakpoint", NULL, "INT3 instructions", 0},
+	[OPT_DEBUG] = {"debug", NULL, "debug exceptions", 0},
+	[OPT_SINGLESTEP] = {"singlestep", NULL, "every instruction", 0},
+	[OPT_CPUID] = {"cpuid", NULL, "CPUID instructions", 0},
+	[OPT_HYPERCALL] = {"hypercall", "[=user]", "requests of the guest to whoever monitors it",
+			   0},
+	[OPT_IO] = {"io", NULL, "accesses to ports", 0},
+	[OPT_DESCRIPTOR] = {"descriptor", NULL, "loads and stores of GDTR, IDTR, LDTR, TR", 0},
+	[OPT_VMEXIT] = {"vmexit", NULL, "every exit from the guest to the hypervisor", 0},
+	[OPT_PRIVILEGED_CALL] = {"privileged-call", NULL, "privileged calls", 0},
+	[OPT_MEM] = {"mem", "GPA[:LENGTH]=RWX", "reads, writes, execution; may be repeated", 0},
+	[OPT_RIP] = {"rip", "FIRST[:LENGTH]", "only events of instructions at these addresses", 0},
+	[OPT_COUNT_EVENTS] = {"count", "N", "end after N events", 'c'},
+	[OPT_DURATION] = {"duration", "SECONDS", "end after this time", 'd'},
+	[OPT_REGISTERS] = {"registers", NULL, "the registers that come with each event", 'r'},
+	[OPT_ACTION] = {"action", "ACTION",
+			"continue, deny, reinject, singlestep or emulate; see above", 0},
+	[OPT_OUTPUT] = {"output", "FILE", "the file to write", 'o'},
+	[OPT_FORMAT] = {"format", "FORMAT", "elf or raw", 0},
+	[OPT_FORCE] = {"force", NULL, "replace FILE when it exists", 'f'},
 };
 
 const char *option_name(enum option_id id)
@@ -49,7 +72,8 @@ const char *option_name(enum option_id id)
 	return table[id].name;
 }
 
-enum { LETTERS = 2 + 2 * OPT_COUNT + 1 };
+enum { LETTERS = 2 + 3 * OPT_COUNT + 1 };
+static_assert(OPT_COUNT <= 64, "a set of options is 64 bits");
 
 /* What getopt_long wants: words are handed over in order, a missing value is ':'. */
 static void getopt_tables(struct option longs[OPT_COUNT + 1], char letters[LETTERS])
@@ -59,12 +83,14 @@ static void getopt_tables(struct option longs[OPT_COUNT + 1], char letters[LETTE
 	*next++ = '-';
 	*next++ = ':';
 	for (int i = 0; i < OPT_COUNT; i++) {
-		bool value = table[i].argument;
+		int value = !table[i].argument          ? no_argument
+			    : *table[i].argument == '[' ? optional_argument
+							: required_argument;
 
 		longs[i] = (struct option){table[i].name, value, NULL, 256 + i};
 		if (table[i].letter) {
 			*next++ = table[i].letter;
-			if (value)
+			for (int colon = 0; colon < value; colon++)
 				*next++ = ':';
 		}
 	}
@@ -110,13 +136,17 @@ bool options_parse(struct options *options, int argc, char **argv, char *problem
 			return refuse(argv, got, problem, size);
 		int id = got >= 256 ? got - 256 : by_letter(got);
 		options->value[id] = optarg ? optarg : "";
+		/* Options with arguments take a word each; letters without share one. */
+		if (table[id].argument)
+			options->given[options->given_count++] =
+				(struct given){(enum option_id)id, options->value[id]};
 	}
 	while (optind < argc)
 		options->word[options->word_count++] = argv[optind++];
 	return true;
 }
 
-const char *options_stranger(const struct options *options, uint32_t allowed)
+const char *options_stranger(const struct options *options, uint64_t allowed)
 {
 	for (int i = 0; i < OPT_COUNT; i++)
 		if (options->value[i] && !(allowed & OPTION(i)))
@@ -124,7 +154,7 @@ const char *options_stranger(const struct options *options, uint32_t allowed)
 	return NULL;
 }
 
-void options_help(struct out *out, uint32_t set)
+void options_help(struct out *out, uint64_t set)
 {
 	for (int i = 0; i < OPT_COUNT; i++) {
 		char names[40];
@@ -134,8 +164,11 @@ void options_help(struct out *out, uint32_t set)
 			continue;
 		if (table[i].letter)
 			snprintf(letter, sizeof(letter), "-%c, ", table[i].letter);
+		const char *argument = table[i].argument ? table[i].argument : "";
+		bool optional = *argument == '[';
+
 		snprintf(names, sizeof(names), "%s--%s%s%s", letter, table[i].name,
-			 table[i].argument ? " " : "", table[i].argument ? table[i].argument : "");
+			 *argument && !optional ? " " : "", argument);
 		out_format(out, "  %-24s %s\n", names, table[i].help);
 	}
 }

@@ -32,10 +32,31 @@ enum option_id {
 	OPT_BYTES,
 	OPT_TEXT,
 	OPT_REGEX,
+	OPT_CR,
+	OPT_MSR,
+	OPT_BREAKPOINT,
+	OPT_DEBUG,
+	OPT_SINGLESTEP,
+	OPT_CPUID,
+	OPT_HYPERCALL,
+	OPT_IO,
+	OPT_DESCRIPTOR,
+	OPT_VMEXIT,
+	OPT_PRIVILEGED_CALL,
+	OPT_MEM,
+	OPT_RIP,
+	OPT_COUNT_EVENTS,
+	OPT_DURATION,
+	OPT_REGISTERS,
+	OPT_ACTION,
+	OPT_OUTPUT,
+	OPT_FORMAT,
+	OPT_FORCE,
 	OPT_COUNT
 };
 
-#define OPTION(id) (UINT32_C(1) << (id))
+/* Sets of options are 64 bits. */
+#define OPTION(id) (UINT64_C(1) << (id))
 
 /* Sets of options, for the tables of commands. */
 #define OPTIONS_GLOBAL                                                                             \
@@ -44,24 +65,32 @@ enum option_id {
 #define OPTIONS_VIRTUAL (OPTION(OPT_ROOT) | OPTION(OPT_VCPU) | OPTION(OPT_MODE))
 #define OPTIONS_SPACE   (OPTIONS_VIRTUAL | OPTION(OPT_PHYS))
 
+/* An option as it was given. */
+struct given {
+	enum option_id id;
+	const char *value; /* "" for none */
+};
+
 struct options {
-	const char *value[OPT_COUNT]; /* NULL: not given; "" for those without a value */
-	const char **word;            /* what is no option, in order; borrowed from argv */
+	const char *value[OPT_COUNT]; /* NULL: not given; "" for those without a value; the last */
+	struct given *given;          /* those that can have a value, all and in order */
+	unsigned given_count;
+	const char **word; /* what is no option, in order; borrowed from argv */
 	unsigned word_count;
 };
 
 /*
- * Take argv apart, options anywhere among the words; `word` has room for argc pointers. On a
- * mistake false, with a sentence in `problem`.
+ * Take argv apart, options anywhere among the words; `word` and `given` have room for argc members.
+ * On a mistake false, with a sentence in `problem`.
  */
 bool options_parse(struct options *options, int argc, char **argv, char *problem, size_t size);
 /* The first option given that is not in `allowed`, or NULL. */
-const char *options_stranger(const struct options *options, uint32_t allowed);
+const char *options_stranger(const struct options *options, uint64_t allowed);
 /* "--root GPA" */
 const char *option_name(enum option_id id);
 
 struct out;
 /* One line of help for each option in the set. */
-void options_help(struct out *out, uint32_t set);
+void options_help(struct out *out, uint64_t set);
 
 #endif

@@ -45,7 +45,7 @@ static enum cli_status image_open(struct cli *cli)
 {
 	struct vmi_open_options options = {
 		.size = sizeof(options),
-		.driver = cli_option(cli, OPT_DRIVER),
+		.driver = cli_driver(cli),
 		.flags = cli_option(cli, OPT_NO_MMAP) ? VMI_OPEN_NO_MAP : 0,
 	};
 	struct vmi_error err;
@@ -68,6 +68,7 @@ static const struct program vmi_dump = {
 	.summary = "Look into the memory image of a machine: a crash dump, a core, a raw copy.",
 	.target = "IMAGE",
 	.commands = commands,
+	.options = OPTIONS_GLOBAL,
 	.open = image_open,
 };
 
