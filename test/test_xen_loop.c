@@ -229,6 +229,44 @@ static void a_hundred_thousand(void **state)
 	assert_int_equal(w->handler.reasons[VMI_REASON_HYPERCALL], 20000);
 }
 
+/* Others read the guest through handles of their own, all the while. */
+static void *read_on(void *context)
+{
+	struct vmi *vm = context;
+	struct vmi_registers regs;
+	uint64_t value;
+
+	for (unsigned i = 0; i < 300; i++)
+		if (vmi_read_u64(vm, NULL, (0x40 + i % 64) << 12, &value, NULL) ||
+		    value != (UINT64_C(0x40) + i % 64) << 32 ||
+		    vmi_registers_get(vm, i % 2, &regs, NULL))
+			return vm;
+	return NULL;
+}
+
+static void read_by_other_threads(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+	struct vmi *copies[2];
+	pthread_t threads[2];
+	void *failed;
+
+	world_open(w);
+	world_enable(w, &request);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_OK(vmi_clone(w->vm, &copies[i], &err));
+		assert_int_equal(pthread_create(&threads[i], NULL, read_on, copies[i]), 0);
+		fake_program(w->d, i, &(struct fake_op){.kind = FAKE_REQUEST}, 1, 1000);
+	}
+	assert_int_equal(world_serve(w), 2000);
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+		vmi_close(copies[i]);
+	}
+}
+
 /* Events without a pause fill the ring at once; each needs its answer as well. */
 static void a_full_ring(void **state)
 {
@@ -382,14 +420,23 @@ static void the_guest_is_destroyed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(nothing_comes),          WORLD_TEST(someone_wants_to_stop),
-		WORLD_TEST(a_signal_comes),         WORLD_TEST(a_notification_is_lost_or_late),
-		WORLD_TEST(channel_calls_fail),     WORLD_TEST(a_request_of_another_version),
-		WORLD_TEST(a_request_of_no_vcpu),   WORLD_TEST(an_index_that_makes_no_sense),
-		WORLD_TEST(a_hundred_thousand),     WORLD_TEST(a_full_ring),
-		WORLD_TEST(time_is_counted),        WORLD_TEST(one_notification_per_batch),
-		WORLD_TEST(answered_later),         WORLD_TEST(the_guest_ends),
-		WORLD_TEST(the_guest_is_another),   WORLD_TEST(the_guest_dies),
+		WORLD_TEST(nothing_comes),
+		WORLD_TEST(someone_wants_to_stop),
+		WORLD_TEST(a_signal_comes),
+		WORLD_TEST(a_notification_is_lost_or_late),
+		WORLD_TEST(channel_calls_fail),
+		WORLD_TEST(a_request_of_another_version),
+		WORLD_TEST(a_request_of_no_vcpu),
+		WORLD_TEST(an_index_that_makes_no_sense),
+		WORLD_TEST(a_hundred_thousand),
+		WORLD_TEST(read_by_other_threads),
+		WORLD_TEST(a_full_ring),
+		WORLD_TEST(time_is_counted),
+		WORLD_TEST(one_notification_per_batch),
+		WORLD_TEST(answered_later),
+		WORLD_TEST(the_guest_ends),
+		WORLD_TEST(the_guest_is_another),
+		WORLD_TEST(the_guest_dies),
 		WORLD_TEST(the_guest_is_destroyed),
 	};
 
