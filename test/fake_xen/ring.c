@@ -285,11 +285,10 @@ int ring_resume(struct fake_machine *m, struct fake_domain *d)
 	RING_IDX prod = __atomic_load_n(&s->rsp_prod, __ATOMIC_ACQUIRE);
 	/* Xen takes answers that nobody asked for, as many as the index says; here a ringful of
 	 * them. */
-	if ((int32_t)(prod - ring->req_prod) > 0) {
+	if ((int32_t)(prod - ring->req_prod) > 0)
 		d->harm.overflow++;
-		if (prod - ring->rsp_cons > FAKE_RING_SLOTS)
-			ring->rsp_cons = prod - FAKE_RING_SLOTS;
-	}
+	if (prod - ring->rsp_cons > FAKE_RING_SLOTS)
+		ring->rsp_cons = prod - FAKE_RING_SLOTS;
 	while (ring->rsp_cons != prod) {
 		unsigned slot = ring->rsp_cons % FAKE_RING_SLOTS;
 		vm_event_response_t response;
