@@ -101,6 +101,8 @@ static void line_empty(struct cache *cache, struct line *line)
 /* Empty what is not pinned; the rest is forgotten and empties itself later. */
 static void table_flush(struct cache *cache, struct table *table)
 {
+	if (!table->used)
+		return; /* each event of a guest flushes: what holds nothing must cost nothing */
 	for (size_t set = 0; set < table->sets; set++) {
 		if (!table->recent[set])
 			continue; /* never used: not even its memory has been touched */
