@@ -373,7 +373,11 @@ static void virtualbox_too_old(void **state)
 
 /* ---- our own -------------------------------------------------------------------------------- */
 
-enum { VMICORE_ENTRIES = 4, VMICORE_DESC = 16 + 40 * VMICORE_ENTRIES + 8 };
+enum {
+	VMICORE_TYPE = 0x564d4943,
+	VMICORE_ENTRIES = 4,
+	VMICORE_DESC = 16 + 40 * VMICORE_ENTRIES + 8
+};
 
 static void put_entry(uint8_t *at, uint64_t value, uint32_t provenance, uint32_t why,
 		      const char *name)
@@ -409,7 +413,7 @@ static void vmicore(void **state)
 	struct image image = open_notes(
 		(struct mk_elf){.notes = {note("CORE", NT_PRSTATUS, status, sizeof(status)),
 					  note("QEMU", 0, other, sizeof(other)),
-					  note("VMICORE", 1, own, sizeof(own))}});
+					  note("VMICORE", VMICORE_TYPE, own, sizeof(own))}});
 	assert_no_warning(image.vm);
 	assert_string_equal(vmi_info(image.vm)->format, "elf-vmicore");
 	assert_int_equal(vmi_info(image.vm)->vcpus, 1);
@@ -442,8 +446,8 @@ static void vmicore_broken(void **state)
 		uint8_t own[VMICORE_DESC];
 		mk_vmicore(own);
 		memcpy(own + breaks[i].at, &breaks[i].value, 4);
-		struct image image = open_notes(
-			(struct mk_elf){.notes = {note("VMICORE", 1, own, sizeof(own))}});
+		struct image image = open_notes((struct mk_elf){
+			.notes = {note("VMICORE", VMICORE_TYPE, own, sizeof(own))}});
 		assert_warns(image.vm, "of no known layout");
 		assert_int_equal(vmi_info(image.vm)->vcpus, 0);
 		image_close(&image);
@@ -451,8 +455,8 @@ static void vmicore_broken(void **state)
 	for (size_t size = 0; size < VMICORE_DESC; size += 7) {
 		uint8_t own[VMICORE_DESC];
 		mk_vmicore(own);
-		struct image image = open_notes(
-			(struct mk_elf){.notes = {note("VMICORE", 1, own, (uint32_t)size)}});
+		struct image image = open_notes((struct mk_elf){
+			.notes = {note("VMICORE", VMICORE_TYPE, own, (uint32_t)size)}});
 		assert_int_equal(vmi_info(image.vm)->vcpus, 0);
 		image_close(&image);
 	}
@@ -467,8 +471,8 @@ static void vmicore_odd(void **state)
 	mk_vmicore(own);
 	put_entry(own + 96, 7, 2, 8, "cr4");
 	put_entry(own + 56, 0, 3, 0, "cs.base");
-	struct image image =
-		open_notes((struct mk_elf){.notes = {note("VMICORE", 1, own, sizeof(own))}});
+	struct image image = open_notes(
+		(struct mk_elf){.notes = {note("VMICORE", VMICORE_TYPE, own, sizeof(own))}});
 	struct vmi_registers regs = get(&image, 0);
 	assert_string_equal(regs.why[VMI_CR4], "");
 	assert_absent(&regs, "cs.base");

@@ -171,6 +171,23 @@ static void a_request_of_no_vcpu(void **state)
 	w->d->vcpus[0].open_async = 0;
 }
 
+/* More requests than there are slots: nobody can tell which are whole. */
+static void an_index_that_makes_no_sense(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+
+	world_open(w);
+	world_enable(w, &request);
+	fake_sring(w->m, w->d)->req_prod = 1000;
+	CHECK_FAIL(vmi_event_wait(w->vm, 1000, world_answer, &w->handler, &err), VMI_ERR_CORRUPT,
+		   "more than fits");
+	CHECK_FAIL(vmi_event_wait(w->vm, 1000, world_answer, &w->handler, &err), VMI_ERR_GONE,
+		   "given back");
+	assert_int_equal(w->handler.count, 0);
+	w->d->harm = (struct fake_harm){0}; /* answers to what was not asked */
+}
+
 /* ---- many ----------------------------------------------------------------------------------- */
 
 static struct vmi_response emulate_accesses(void *context, const struct vmi_event *event)
@@ -210,6 +227,44 @@ static void a_hundred_thousand(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(w->handler.reasons[i], i == VMI_REASON_WRITE_CR ? 40000 : 20000);
 	assert_int_equal(w->handler.reasons[VMI_REASON_HYPERCALL], 20000);
+}
+
+/* Others read the guest through handles of their own, all the while. */
+static void *read_on(void *context)
+{
+	struct vmi *vm = context;
+	struct vmi_registers regs;
+	uint64_t value;
+
+	for (unsigned i = 0; i < 300; i++)
+		if (vmi_read_u64(vm, NULL, (0x40 + i % 64) << 12, &value, NULL) ||
+		    value != (UINT64_C(0x40) + i % 64) << 32 ||
+		    vmi_registers_get(vm, i % 2, &regs, NULL))
+			return vm;
+	return NULL;
+}
+
+static void read_by_other_threads(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+	struct vmi *copies[2];
+	pthread_t threads[2];
+	void *failed;
+
+	world_open(w);
+	world_enable(w, &request);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_OK(vmi_clone(w->vm, &copies[i], &err));
+		assert_int_equal(pthread_create(&threads[i], NULL, read_on, copies[i]), 0);
+		fake_program(w->d, i, &(struct fake_op){.kind = FAKE_REQUEST}, 1, 1000);
+	}
+	assert_int_equal(world_serve(w), 2000);
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+		vmi_close(copies[i]);
+	}
 }
 
 /* Events without a pause fill the ring at once; each needs its answer as well. */
@@ -300,13 +355,12 @@ static void the_guest_ends(void **state)
 		unsigned reason;
 		const char *words;
 	} ways[] = {
-		{SHUTDOWN_poweroff, "off"},
-		{SHUTDOWN_reboot, "reboot"},
-		{SHUTDOWN_suspend, "suspend"},
-		{SHUTDOWN_crash, "crash"},
+		{SHUTDOWN_poweroff, "off"},      {SHUTDOWN_reboot, "reboot"},
+		{SHUTDOWN_suspend, "suspend"},   {SHUTDOWN_crash, "crash"},
+		{SHUTDOWN_watchdog, "watchdog"},
 	};
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		world_open(w);
 		world_enable(w, &request);
 		fake_shutdown(w->m, w->d, ways[i].reason);
@@ -317,6 +371,37 @@ static void the_guest_ends(void **state)
 		w->d->shutdown = false;
 		world_close(w);
 	}
+}
+
+/* Another guest under the same id is not the one that was opened. */
+static void the_guest_is_another(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+	struct fake_baseline before;
+
+	world_open(w);
+	world_enable(w, &request);
+	fake_domain_destroy(w->m, w->d);
+	w->d = fake_domain_add(w->m, 1, "another", FAKE_HVM, 2);
+	w->d->other = true;
+	fake_baseline(w->d, &before);
+	CHECK_FAIL(vmi_event_wait(w->vm, 10000, world_answer, &w->handler, &err), VMI_ERR_GONE,
+		   "another");
+	w->before = before;
+}
+
+static void the_guest_dies(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+
+	world_open(w);
+	world_enable(w, &request);
+	w->d->dying = true;
+	CHECK_FAIL(vmi_event_wait(w->vm, 10000, world_answer, &w->handler, &err), VMI_ERR_GONE,
+		   "destroyed");
+	w->d->used = false; /* what is left of it goes with it */
 }
 
 static void the_guest_is_destroyed(void **state)
@@ -342,12 +427,16 @@ int main(void)
 		WORLD_TEST(channel_calls_fail),
 		WORLD_TEST(a_request_of_another_version),
 		WORLD_TEST(a_request_of_no_vcpu),
+		WORLD_TEST(an_index_that_makes_no_sense),
 		WORLD_TEST(a_hundred_thousand),
+		WORLD_TEST(read_by_other_threads),
 		WORLD_TEST(a_full_ring),
 		WORLD_TEST(time_is_counted),
 		WORLD_TEST(one_notification_per_batch),
 		WORLD_TEST(answered_later),
 		WORLD_TEST(the_guest_ends),
+		WORLD_TEST(the_guest_is_another),
+		WORLD_TEST(the_guest_dies),
 		WORLD_TEST(the_guest_is_destroyed),
 	};
 

@@ -16,7 +16,7 @@ enum {
 	NT_VIRTUALBOX_CORE = 0xb00,
 	NT_VIRTUALBOX_CPU = 0xb01,
 	VIRTUALBOX_CORE_SIZE = 24,
-	NT_VMICORE_CPU = 1,
+	NT_VMICORE_CPU = 0x564d4943,
 };
 static const uint32_t virtualbox_magic = 0xc01ac0de;
 

@@ -9,7 +9,7 @@
  * and QEMU's ("QEMU", struct QEMUCPUState of its target/i386/arch_dump.c). Neither has EFER or the
  * other MSRs, or can say that something is not known. Hence for each vcpu one of our own:
  *
- *	name "VMICORE", type 1, all numbers little-endian
+ *	name "VMICORE", type 0x564d4943 (some readers look at types only), numbers little-endian
  *	u32 version = 1, u32 count, u32 strings size, u32 zero
  *	count times: u64 value, u32 provenance (1 known, 2 assumed), u32 why, char name[24]
  *	strings
@@ -31,7 +31,7 @@ enum {
 	VMICORE_HEAD = 16,
 	VMICORE_ENTRY = 40,
 	VMICORE_NAME = 24,
-	VMICORE_TYPE = 1,
+	VMICORE_TYPE = 0x564d4943,
 	STRINGS_MAX = 16384,
 	SPARE_HEADERS = 1024,
 	PAGE = VMI_PAGE_SIZE,

@@ -179,6 +179,7 @@ struct fake_domain {
 	char name[32];
 	enum fake_type type;
 	bool dying, shutdown, no_hap, nested;
+	bool other; /**< not the same guest as before: another handle (UUID) */
 	unsigned shutdown_reason;
 	unsigned pauses; /**< controller_pause_count */
 	unsigned vcpu_count;
