@@ -21,7 +21,8 @@ for command in $commands; do
 	grep -qw "$command" "$completion" || complain "$completion does not know $command"
 	for option in $("$program" "$command" --help | sed -n '/^options:/,$s/.*  *--\([a-z-]*\).*/\1/p'); do
 		escaped=$(echo "$option" | sed 's/-/\\\\-/g')
-		grep -q -- "\\\\-\\\\-$escaped" "$man" || complain "$man does not know --$option"
+		# Commands of both programs are described with vmi-dump.
+		grep -q -- "\\\\-\\\\-$escaped" "$man" "$2/vmi-dump.1" || complain "$man does not know --$option"
 		grep -q -- "--$option" "$completion" || complain "$completion does not know --$option"
 	done
 done
