@@ -99,6 +99,8 @@ enum vmi_status driver_find(const char *name, const struct vmi_driver_ops **ops,
 
 	for (unsigned i = 0; vmi_driver_builtin(i); i++) {
 		const char *have = vmi_driver_builtin(i)->name;
+		if (!vmi_driver_capabilities(vmi_driver_builtin(i)))
+			continue; /* it only knows what to refuse */
 		if (!strcmp(have, name)) {
 			*ops = vmi_driver_builtin(i);
 			return VMI_OK;

@@ -9,7 +9,7 @@
 #include "source.h"
 #include "tlb.h"
 
-enum { WARNINGS_MAX = 64 };
+enum { WARNINGS_MAX = 64, STRING_LIMIT = 16 << 20 /* bytes, where nobody says */ };
 
 /** What handles share: the driver's open state. Immutable after open, counted. */
 struct target {

@@ -11,7 +11,6 @@
 #include "handle.h"
 
 enum { DEFAULT_SLOTS = 8192, HEAD_BYTES = 4096 };
-static const size_t default_string_limit = 16 << 20;
 
 static void target_warn(const struct vmi_target *view, const char *fmt, ...) VMI_PRINTF(2, 3);
 
@@ -164,7 +163,7 @@ static enum vmi_status open_target(struct vmi **out, struct target *target,
 		target_put(target);
 		return st;
 	}
-	vm->string_limit = options->string_limit ? options->string_limit : default_string_limit;
+	vmi_string_limit_set(vm, options->string_limit);
 	st = vmi_require(vm, options->need, err);
 	if (st) {
 		vmi_close(vm);

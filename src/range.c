@@ -18,6 +18,31 @@ struct place {
 	uint64_t entry;
 };
 
+/*
+ * How many steps a walk may take. Tables are pages of memory, and a page or table is seldom named
+ * more than a few times; those that refer to each other in circles would go on for ever.
+ */
+enum { STEPS_FREE = 1 << 17, STEPS_PER_PAGE = 16, RUNS_COUNTED = 4096 };
+
+/* Pages that can be tables: holes of a sparse file hold none. */
+static uint64_t held_pages(struct vmi *vm)
+{
+	struct vmi_run run;
+	uint64_t held = 0;
+	vmi_gpa at = 0;
+
+	for (unsigned i = 0; i < RUNS_COUNTED; i++) {
+		if (vmi_run_next(vm, at, &run, NULL))
+			return held >> VMI_PAGE_SHIFT;
+		if (run.kind == VMI_RUN_SAVED)
+			held += run.size;
+		at = run.gpa + run.size;
+		if (!at)
+			return held >> VMI_PAGE_SHIFT;
+	}
+	return vmi_info(vm)->memory_bytes >> VMI_PAGE_SHIFT;
+}
+
 void vmi_range_begin(struct vmi_range_iter *it, struct vmi *vm, const struct vmi_space *space,
 		     vmi_gva first, vmi_gva last)
 {
@@ -30,8 +55,7 @@ void vmi_range_begin(struct vmi_range_iter *it, struct vmi *vm, const struct vmi
 	it->at = first;
 	it->last = last;
 	it->ended = last < first;
-	/* Each page of memory is a page or a table, seldom named more than a few times. */
-	it->budget = (UINT64_C(1) << 20) + (vmi_info(vm)->memory_bytes >> VMI_PAGE_SHIFT) * 16;
+	it->budget = STEPS_FREE + held_pages(vm) * STEPS_PER_PAGE;
 }
 
 /* A range without tables: from gva up to `end` (0: 2^64). */

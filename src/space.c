@@ -122,6 +122,12 @@ struct evidence {
 	unsigned good, bad, tables;
 };
 
+/* Nonsense outweighs sense by so much that looking on is a waste. */
+static bool is_hopeless(const struct evidence *evidence)
+{
+	return evidence->bad > 4 * JUDGE_SAMPLE && evidence->bad > evidence->good;
+}
+
 static bool is_held(struct vmi *vm, vmi_gpa gpa)
 {
 	struct vmi_page page;
@@ -140,7 +146,7 @@ static void judge_table(struct vmi *vm, const struct x86_paging *paging, vmi_gpa
 	unsigned entries = paging->index_mask[level] + 1u;
 	unsigned looked = 0;
 
-	if (evidence->tables++ >= JUDGE_TABLES)
+	if (evidence->tables++ >= JUDGE_TABLES || is_hopeless(evidence))
 		return;
 	if (table_get(vm, table, &page, NULL)) {
 		evidence->bad++;
@@ -246,8 +252,7 @@ static bool vmcoreinfo_number(struct vmi *vm, const char *key, int base, uint64_
 			char *stop;
 			memcpy(digits, text + key_len, line - key_len);
 			digits[line - key_len] = '\0';
-			*value = digits[0] == '-' ? (uint64_t)strtoll(digits, &stop, base)
-						  : strtoull(digits, &stop, base);
+			*value = strtoull(digits, &stop, base); /* which takes a minus, too */
 			return stop != digits && !*stop;
 		}
 		text += line;

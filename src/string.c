@@ -14,7 +14,7 @@ size_t vmi_string_limit(const struct vmi *vm)
 
 void vmi_string_limit_set(struct vmi *vm, size_t limit)
 {
-	vm->string_limit = limit;
+	vm->string_limit = limit ? limit : STRING_LIMIT;
 }
 
 void vmi_string_free(struct vmi_string *string)
@@ -84,10 +84,11 @@ static size_t take_utf8(const uint8_t *in, size_t len, uint32_t *c)
 	return more + 1;
 }
 
-static uint16_t unit16(const uint8_t *in, enum vmi_encoding encoding)
+static uint32_t unit16(const uint8_t *in, enum vmi_encoding encoding)
 {
-	return encoding == VMI_UTF16LE ? (uint16_t)(in[0] | in[1] << 8)
-				       : (uint16_t)(in[1] | in[0] << 8);
+	uint32_t low = in[0], high = in[1];
+
+	return encoding == VMI_UTF16LE ? high << 8 | low : low << 8 | high;
 }
 
 static size_t take_utf16(const uint8_t *in, size_t len, enum vmi_encoding encoding, uint32_t *c)

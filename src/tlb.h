@@ -57,7 +57,7 @@ struct tlb_space {
 	uint64_t asid;
 	uint64_t region_mask; /* offset bits in a region */
 	uint64_t wrong;       /* bits of an 8-byte leaf entry that must be 0 once P is inverted */
-	uint32_t epoch;       /* the entry counts when it is the tlb's */
+	uint64_t epoch;       /* the entry counts when it is the tlb's */
 };
 
 struct tlb {
@@ -70,7 +70,7 @@ struct tlb {
 	const struct tlb_space *last; /* NULL also while the cache is off */
 	struct tlb_space *spaces;     /* TLB_SPACES, open addressing */
 	unsigned space_count;
-	uint32_t epoch;
+	uint64_t epoch; /* every own write is a flush: 32 bits would wrap within minutes */
 	uint64_t next_asid;
 	uint64_t hits, misses;
 };

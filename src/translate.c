@@ -299,18 +299,38 @@ region_translate(struct lookup in, vmi_gva gva, struct vmi_translation *out)
 }
 
 /* As many of the addresses as lie in the region: how many that were. */
-static size_t region_translate_all(const struct tlb_space *known, const struct tlb_region *region,
-				   const vmi_gva *restrict gva, size_t count,
-				   struct vmi_translation *restrict out)
+static inline size_t __attribute__((always_inline))
+run_translate(struct lookup in, uint64_t tag, uint64_t mask, const vmi_gva *restrict gva,
+	      size_t count, struct vmi_translation *restrict out)
 {
-	struct lookup in = lookup_of(known, region);
-	uint64_t tag = region->tag ^ known->asid, mask = ~known->region_mask;
 	size_t i = 0;
 
 	for (; i < count && (gva[i] & mask) == tag; i++)
-		if (region_translate(in, gva[i], &out[i]))
-			continue; /* out[i] says why */
+		region_translate(in, gva[i], &out[i]); /* which says in out[i] how it went */
 	return i;
+}
+
+/*
+ * The loop of batches, made three times over: once what the region is has been told apart outside
+ * the loop, the masks in it are constants and stay in no register.
+ */
+static size_t region_translate_all(const struct tlb_space *known, const struct tlb_region *region,
+				   const vmi_gva *gva, size_t count, struct vmi_translation *out)
+{
+	struct lookup in = lookup_of(known, region);
+	uint64_t tag = region->tag ^ known->asid, mask = ~known->region_mask;
+
+	if (in.narrow)
+		return run_translate(in, tag, mask, gva, count, out);
+	if (in.index_mask) {
+		in.index_mask = 0xff8;
+		in.offset_mask = VMI_PAGE_SIZE - 1;
+		in.narrow = false;
+		return run_translate(in, tag, mask, gva, count, out);
+	}
+	in.index_mask = 0;
+	in.narrow = false;
+	return run_translate(in, tag, mask, gva, count, out);
 }
 
 static enum vmi_status translate_walk(struct vmi *vm, const struct tlb_space *known, vmi_gva gva,
@@ -414,6 +434,7 @@ enum vmi_status vmi_translate_batch(struct vmi *vm, const struct vmi_space *spac
 				    struct vmi_error *err)
 {
 	const struct tlb_space *known = space ? tlb_space(&vm->tlb, space) : NULL;
+	uint64_t hits = 0;
 	size_t i = 0;
 
 	if (space && !known && space->mode != VMI_MODE_NONE)
@@ -428,10 +449,18 @@ enum vmi_status vmi_translate_batch(struct vmi *vm, const struct vmi_space *spac
 			i++;
 			continue;
 		}
+		/* Addresses in no order seldom share a region: spare them the loop's setting up. */
+		if (i + 1 < count && tlb_region_tag(known, gva[i + 1]) != region->tag) {
+			region_translate(lookup_of(known, region), gva[i], &out[i]);
+			hits++;
+			i++;
+			continue;
+		}
 		size_t done = region_translate_all(known, region, gva + i, count - i, out + i);
-		vm->tlb.hits += done;
+		hits += done;
 		i += done;
 	}
+	vm->tlb.hits += hits;
 	return VMI_OK;
 }
 

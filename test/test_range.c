@@ -410,6 +410,31 @@ static size_t all_ranges(struct setting *s, struct vmi_range **out)
 	return count;
 }
 
+/* All pages of a window at once: upwards, downwards, and with neighbours far apart. */
+static void batches(struct setting *s, const struct window *window)
+{
+	size_t count = (size_t)(window->size / VMI_PAGE_SIZE);
+	vmi_gva *gva = calloc(count, sizeof(*gva));
+	struct vmi_translation *got = calloc(count, sizeof(*got)), one;
+	struct vmi_error err;
+
+	for (unsigned order = 0; order < 3; order++) {
+		for (size_t i = 0; i < count; i++) {
+			size_t page = order == 0 ? i : order == 1 ? count - 1 - i : i * 617 % count;
+			gva[i] = window->gva + page * VMI_PAGE_SIZE + i % VMI_PAGE_SIZE;
+		}
+		memset(got, 0x5a, count * sizeof(*got));
+		CHECK_OK(vmi_translate_batch(s->vm, &s->tables.space, gva, count, got, &err));
+		for (size_t i = 0; i < count; i++) {
+			(void)!vmi_translate(s->vm, &s->tables.space, gva[i], &one, NULL);
+			assert_memory_equal(&got[i], &one,
+					    offsetof(struct vmi_translation, user) + 1);
+		}
+	}
+	free(gva);
+	free(got);
+}
+
 static void against_translation(enum vmi_mode mode, uint64_t *seed)
 {
 	struct setting s;
@@ -421,6 +446,8 @@ static void against_translation(enum vmi_mode mode, uint64_t *seed)
 	setting_open(&s);
 	if (next_random(seed) % 4 == 0)
 		vmi_translation_cache_disable(s.vm);
+	for (unsigned w = 0; w < WINDOWS; w++)
+		batches(&s, &windows[w]);
 	size_t count = all_ranges(&s, &ranges);
 
 	for (unsigned w = 0; w < WINDOWS; w++)

@@ -232,6 +232,22 @@ static void sparse(void **state)
 	temporary_remove(&file);
 }
 
+static void nothing_but_hole(void **state)
+{
+	struct temporary file = temporary_create();
+
+	(void)state;
+	assert_int_equal(ftruncate(file.fd, 1 << 30), 0);
+	if (lseek(file.fd, 0, SEEK_DATA) != -1) {
+		temporary_remove(&file);
+		skip();
+	}
+	struct vmi *vm = open_file(&file, 0);
+	assert_runs(vm, "0+40000000z");
+	vmi_close(vm);
+	temporary_remove(&file);
+}
+
 static void not_mapped(void **state)
 {
 	const size_t size = 8 * PAGE;
@@ -301,6 +317,7 @@ int main(void)
 		cmocka_unit_test(other_formats),
 		cmocka_unit_test(perhaps_zlib),
 		cmocka_unit_test(sparse),
+		cmocka_unit_test(nothing_but_hole),
 		cmocka_unit_test(not_mapped),
 		cmocka_unit_test(shrinks),
 		cmocka_unit_test(core_not_mapped),

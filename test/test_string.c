@@ -241,6 +241,9 @@ static void limits(void **state)
 	}
 	vmi_string_limit_set(s->vm, 10);
 	assert_int_equal(vmi_string_limit(s->vm), 10);
+	vmi_string_limit_set(s->vm, 0);
+	assert_int_equal(vmi_string_limit(s->vm), 16 << 20);
+	vmi_string_limit_set(s->vm, 10);
 	CHECK_OK(get(s, BASE, VMI_UTF8, 0, &string, &err));
 	assert_int_equal(string.length, 10);
 	vmi_string_free(&string);

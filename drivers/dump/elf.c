@@ -109,7 +109,7 @@ static enum vmi_status check_segments(const struct loading *l, struct vmi_error 
  * the next one.
  *
  *	file:   |headers|notes| block 0 ......... | block 1 ... |
- *	PT_LOAD:               xxxx   xx xxx   x     xx    xxx
+ *	PT_LOAD:               ####   ## ###   #     ##    ###
  *
  * Thus two stretches of equal delta are of one block, and what lies between them belongs there; and
  * if the delta of the first stretch is where the notes end, then the first block starts there with

@@ -257,7 +257,8 @@ enum vmi_status extents_build(struct extents *x, const struct segments *segments
 		derive(x, segments);
 
 	uint64_t size = vmi_source_size(source);
-	x->sparse = vmi_source_stretch(source, 0, size, &(bool){false}) < size;
+	bool hole;
+	x->sparse = vmi_source_stretch(source, 0, size, &hole) < size || hole;
 	return VMI_OK;
 }
 

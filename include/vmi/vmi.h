@@ -136,7 +136,8 @@ VMI_API VMI_CHECKED enum vmi_status vmi_open_memory(struct vmi **vm, const void 
 						    struct vmi_error *err);
 
 /**
- * Another handle on the same target, with caches of its own, for another thread. Owned.
+ * Another handle on the same target, with caches of its own, for another thread. Owned. What
+ * threads may do at once is read memory and registers; whatever changes a guest is for one of them.
  *
  * VMI_ERR_UNSUPPORTED  the driver cannot serve two threads
  */
@@ -329,7 +330,8 @@ struct vmi_walk {
 	struct vmi_translation result;
 };
 
-/** Walk without any cache; returns the result's status and fills `walk` in every case. */
+/** Walk without the translation cache; returns the result's status and fills `walk` in every case.
+ */
 VMI_API VMI_CHECKED enum vmi_status vmi_walk(struct vmi *vm, const struct vmi_space *space,
 					     vmi_gva gva, struct vmi_walk *walk,
 					     struct vmi_error *err);
@@ -498,7 +500,7 @@ VMI_API void vmi_string_free(struct vmi_string *string);
 
 /** The limit in bytes of reads that name none; see vmi_open_options. */
 VMI_API size_t vmi_string_limit(const struct vmi *vm);
-/** Change it for this handle. */
+/** Change it for this handle; 0: the default of vmi_open_options. */
 VMI_API void vmi_string_limit_set(struct vmi *vm, size_t limit);
 
 /* ---- registers ------------------------------------------------------------------------------ */

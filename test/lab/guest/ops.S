@@ -67,7 +67,7 @@ run_over:
 	popq %rbx
 	ret
 
-	.macro op number, code:vararg
+	.macro op number, code
 	.pushsection .rodata.operations, "a"
 	.org operations + \number * 8
 	.quad operation_\@
@@ -82,41 +82,49 @@ operation_\@:
 	.globl operations
 operations:
 	.text
-	op LAB_OP_NOP, nop
-	op LAB_OP_READ, movq (%rsi), %rax
-	op LAB_OP_WRITE, movq %rax, (%rdi)
-	op LAB_OP_CALL, call *%rax
-	op LAB_OP_STOS, rep stosb
-	op LAB_OP_MOVS, rep movsb
-	op LAB_OP_SPIN, 1: incq (%rdi); cmpl $0, (%rsi); je 1b
-	op LAB_OP_COUNT, 1: decq %rcx; jnz 1b
-	op LAB_OP_WRITES, 1: movq %rcx, (%rdi); decq %rcx; jnz 1b
-	op LAB_OP_INT3, int3
-	op LAB_OP_INT1, .byte 0xf1
-	op LAB_OP_STEP, pushfq; orq $0x100, (%rsp); popfq; nop
-	op LAB_OP_UD, ud2
-	op LAB_OP_CPUID, cpuid
-	op LAB_OP_CR0, movq %rax, %cr0; movq %cr0, %rbx
-	op LAB_OP_CR3, movq %rax, %cr3; movq %cr3, %rbx
-	op LAB_OP_CR4, movq %rax, %cr4; movq %cr4, %rbx
-	op LAB_OP_XSETBV, xsetbv
-	op LAB_OP_WRMSR, wrmsr
-	op LAB_OP_RDMSR, rdmsr
-	op LAB_OP_IN, inb %dx, %al
-	op LAB_OP_OUT, outb %al, %dx
-	op LAB_OP_OUTS, rep outsb
-	op LAB_OP_SGDT, sgdt (%rdi)
-	op LAB_OP_LGDT, lgdt (%rdi)
-	op LAB_OP_SIDT, sidt (%rdi)
-	op LAB_OP_LIDT, lidt (%rdi)
-	op LAB_OP_SLDT, sldt %rax
-	op LAB_OP_LLDT, lldt %ax
-	op LAB_OP_STR, str %rax
-	op LAB_OP_VMCALL, vmcall
-	op LAB_OP_VMMCALL, vmmcall
-	op LAB_OP_VMFUNC, vmfunc
-	op LAB_OP_RDTSC, rdtsc
-	op LAB_OP_INVLPG, invlpg (%rdi)
-	/* User mode's data segment and code segment are 0x18 and 0x20; its way back is a trap. */
-	op LAB_OP_USER, pushq $0x1b; pushq $LAB_USER_DATA + 0x1000; pushq $2; pushq $0x23; pushq %r11; iretq
+	op LAB_OP_NOP, "nop"
+	op LAB_OP_READ, "movq (%rsi), %rax"
+	op LAB_OP_WRITE, "movq %rax, (%rdi)"
+	op LAB_OP_CALL, "call *%rax"
+	op LAB_OP_STOS, "rep stosb"
+	op LAB_OP_MOVS, "rep movsb"
+	op LAB_OP_SPIN, "1: incq (%rdi); cmpl $0, (%rsi); je 1b"
+	op LAB_OP_COUNT, "1: decq %rcx; jnz 1b"
+	op LAB_OP_WRITES, "1: movq %rcx, (%rdi); decq %rcx; jnz 1b"
+	op LAB_OP_INT3, "int3"
+	op LAB_OP_INT1, ".byte 0xf1"
+	op LAB_OP_STEP, "pushfq; orq $0x100, (%rsp); popfq; nop"
+	op LAB_OP_UD, "ud2"
+	op LAB_OP_CPUID, "cpuid"
+	op LAB_OP_CR0, "movq %rax, %cr0; movq %cr0, %rbx"
+	op LAB_OP_CR3, "movq %rax, %cr3; movq %cr3, %rbx"
+	op LAB_OP_CR4, "movq %rax, %cr4; movq %cr4, %rbx"
+	op LAB_OP_XSETBV, "xsetbv"
+	op LAB_OP_WRMSR, "wrmsr"
+	op LAB_OP_RDMSR, "rdmsr"
+	op LAB_OP_IN, "inb %dx, %al"
+	op LAB_OP_OUT, "outb %al, %dx"
+	op LAB_OP_OUTS, "rep outsb"
+	op LAB_OP_SGDT, "sgdt (%rdi)"
+	op LAB_OP_LGDT, "lgdt (%rdi)"
+	op LAB_OP_SIDT, "sidt (%rdi)"
+	op LAB_OP_LIDT, "lidt (%rdi)"
+	op LAB_OP_SLDT, "sldt %rax"
+	op LAB_OP_LLDT, "lldt %ax"
+	op LAB_OP_STR, "str %rax"
+	op LAB_OP_VMCALL, "vmcall"
+	op LAB_OP_VMMCALL, "vmmcall"
+	op LAB_OP_VMFUNC, "vmfunc"
+	op LAB_OP_RDTSC, "rdtsc"
+	op LAB_OP_INVLPG, "invlpg (%rdi)"
+	op LAB_OP_USER, "jmp to_user"
+
+	/* User mode's data segment is 0x18, its code segment 0x20; it comes back by int $0x80. */
+to_user:
+	pushq $0x1b
+	pushq $LAB_USER_DATA + 0x1000
+	pushq $2
+	pushq $0x23
+	pushq %r11
+	iretq
 	.section .note.GNU-stack, "", @progbits
