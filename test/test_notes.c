@@ -371,6 +371,110 @@ static void virtualbox_too_old(void **state)
 	image_close(&image);
 }
 
+/* ---- our own -------------------------------------------------------------------------------- */
+
+enum { VMICORE_ENTRIES = 4, VMICORE_DESC = 16 + 40 * VMICORE_ENTRIES + 8 };
+
+static void put_entry(uint8_t *at, uint64_t value, uint32_t provenance, uint32_t why,
+		      const char *name)
+{
+	memcpy(at, &value, sizeof(value));
+	memcpy(at + 8, &provenance, sizeof(provenance));
+	memcpy(at + 12, &why, sizeof(why));
+	memcpy(at + 16, name, strlen(name));
+}
+
+static void mk_vmicore(uint8_t out[VMICORE_DESC])
+{
+	const uint32_t head[] = {1, VMICORE_ENTRIES, 8, 0};
+
+	memset(out, 0, VMICORE_DESC);
+	memcpy(out, head, sizeof(head));
+	put_entry(out + 16, mk_value("efer"), 1, 0, "efer");
+	put_entry(out + 56, 0, 1, 0, "cs.base");
+	put_entry(out + 96, 7, 2, 1, "cr4");
+	put_entry(out + 136, 9, 1, 0, "a_register_of_tomorrow24"); /* 24 letters, no NUL */
+	memcpy(out + 176, "\0reason", 8);
+}
+
+/* It alone counts, whatever else is there; what it leaves out is absent. */
+static void vmicore(void **state)
+{
+	uint8_t own[VMICORE_DESC], other[MK_QEMU], status[MK_PRSTATUS64];
+
+	(void)state;
+	mk_vmicore(own);
+	mk_qemu(other, CS_LONG, paging, VMI_CR4_PAE);
+	mk_prstatus64(status, 0x33, 0);
+	struct image image = open_notes(
+		(struct mk_elf){.notes = {note("CORE", NT_PRSTATUS, status, sizeof(status)),
+					  note("QEMU", 0, other, sizeof(other)),
+					  note("VMICORE", 1, own, sizeof(own))}});
+	assert_no_warning(image.vm);
+	assert_string_equal(vmi_info(image.vm)->format, "elf-vmicore");
+	assert_int_equal(vmi_info(image.vm)->vcpus, 1);
+	struct vmi_registers regs = get(&image, 0);
+	assert_string_equal(regs.source, "vmicore-note");
+	assert_known(&regs, "efer", mk_value("efer"));
+	assert_known(&regs, "cs.base", 0);
+	assert_int_equal(regs.provenance[VMI_CR4], VMI_ASSUMED);
+	assert_int_equal(regs.value[VMI_CR4], 7);
+	assert_string_equal(regs.why[VMI_CR4], "reason");
+	assert_int_equal(count_present(&regs), 3);
+	image_close(&image);
+}
+
+static void vmicore_broken(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t value;
+	} breaks[] = {
+		{0, 2},          /* a version of tomorrow */
+		{4, 5},          /* more entries than fit */
+		{4, 0x06666667}, /* whose bytes wrap at 32 bits */
+		{4, UINT32_MAX}, {8, 0}, {8, 9},
+		{8, UINT32_MAX}, {8, 7}, /* strings that do not end */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+		uint8_t own[VMICORE_DESC];
+		mk_vmicore(own);
+		memcpy(own + breaks[i].at, &breaks[i].value, 4);
+		struct image image = open_notes(
+			(struct mk_elf){.notes = {note("VMICORE", 1, own, sizeof(own))}});
+		assert_warns(image.vm, "of no known layout");
+		assert_int_equal(vmi_info(image.vm)->vcpus, 0);
+		image_close(&image);
+	}
+	for (size_t size = 0; size < VMICORE_DESC; size += 7) {
+		uint8_t own[VMICORE_DESC];
+		mk_vmicore(own);
+		struct image image = open_notes(
+			(struct mk_elf){.notes = {note("VMICORE", 1, own, (uint32_t)size)}});
+		assert_int_equal(vmi_info(image.vm)->vcpus, 0);
+		image_close(&image);
+	}
+}
+
+/* A reason that lies outside the strings, and a worth that does not exist. */
+static void vmicore_odd(void **state)
+{
+	uint8_t own[VMICORE_DESC];
+
+	(void)state;
+	mk_vmicore(own);
+	put_entry(own + 96, 7, 2, 8, "cr4");
+	put_entry(own + 56, 0, 3, 0, "cs.base");
+	struct image image =
+		open_notes((struct mk_elf){.notes = {note("VMICORE", 1, own, sizeof(own))}});
+	struct vmi_registers regs = get(&image, 0);
+	assert_string_equal(regs.why[VMI_CR4], "");
+	assert_absent(&regs, "cs.base");
+	image_close(&image);
+}
+
 /* ---- the walk ------------------------------------------------------------------------------- */
 
 static void vmcoreinfo(void **state)
@@ -474,6 +578,9 @@ int main(void)
 		cmocka_unit_test(qemu_unknown),
 		cmocka_unit_test(virtualbox),
 		cmocka_unit_test(virtualbox_too_old),
+		cmocka_unit_test(vmicore),
+		cmocka_unit_test(vmicore_broken),
+		cmocka_unit_test(vmicore_odd),
 		cmocka_unit_test(vmcoreinfo),
 		cmocka_unit_test(odd_notes),
 		cmocka_unit_test(broken_notes),

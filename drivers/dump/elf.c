@@ -228,7 +228,9 @@ static void take_header(struct loading *l)
 		l->target->warn(l->target, "the image is of machine %u, which is not x86",
 				l->headers.ehdr.e_machine);
 	}
-	if (notes->qemu)
+	if (notes->vmicore)
+		l->elf->format = "elf-vmicore";
+	else if (notes->qemu)
 		l->elf->format = "elf-qemu";
 	else if (notes->virtualbox)
 		l->elf->format = "elf-virtualbox";
@@ -246,7 +248,8 @@ static enum vmi_status load(struct loading *l, struct vmi_error *err)
 		st = load_segments(l, err);
 	if (!st)
 		st = check_segments(l, err);
-	if (!st && l->elf->notes.qemu)
+	/* Our own snapshots have the notes, too, but say of all memory where it belongs. */
+	if (!st && l->elf->notes.qemu && !l->elf->notes.vmicore)
 		st = recover_unmapped(l, err);
 	if (!st)
 		st = extents_build(&l->elf->extents, &l->segments, l->target->source, err);

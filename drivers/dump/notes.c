@@ -16,6 +16,7 @@ enum {
 	NT_VIRTUALBOX_CORE = 0xb00,
 	NT_VIRTUALBOX_CPU = 0xb01,
 	VIRTUALBOX_CORE_SIZE = 24,
+	NT_VMICORE_CPU = 1,
 };
 static const uint32_t virtualbox_magic = 0xc01ac0de;
 
@@ -73,6 +74,9 @@ static void take(struct notes *notes, const struct note *note)
 	} else if (is_named(note, "QEMU") && !note->type) {
 		notes->qemu = true;
 		take_vcpu(notes, VCPU_QEMU, note);
+	} else if (is_named(note, "VMICORE") && note->type == NT_VMICORE_CPU) {
+		notes->vmicore = true;
+		take_vcpu(notes, VCPU_VMICORE, note);
 	} else if (is_named(note, "VBCORE") && note->type == NT_VIRTUALBOX_CORE) {
 		notes->virtualbox = true;
 		if (note->size >= VIRTUALBOX_CORE_SIZE && le32(note->desc) == virtualbox_magic)

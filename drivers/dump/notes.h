@@ -17,7 +17,7 @@ struct notes {
 	size_t vmcoreinfo_len;
 
 	/* Kinds that tell who wrote the image. */
-	bool qemu, virtualbox, prstatus;
+	bool qemu, virtualbox, prstatus, vmicore;
 
 	/* The rest is private. */
 	unsigned seen[VCPU_NOTE_KINDS]; /* notes of each kind */

@@ -2,7 +2,7 @@
 /*
  * The registers of one vcpu, from the note that holds them. Layouts: Linux' struct elf_prstatus
  * (include/linux/elfcore.h), QEMU's QEMUCPUState (target/i386/arch_dump.c), VirtualBox' DBGFCORECPU
- * (include/VBox/vmm/dbgfcorefmt.h).
+ * (include/VBox/vmm/dbgfcorefmt.h); and that of vmi-live's snapshots (src/tool/snapshot_elf.c).
  */
 
 #include "bytes.h"
@@ -17,6 +17,10 @@ enum {
 	VIRTUALBOX_SIZE = 552, /* up to what the formats have in common */
 	VIRTUALBOX_SIZE_5 = 568,
 	VIRTUALBOX_SIZE_6 = 576,
+	VMICORE_VERSION = 1,
+	VMICORE_HEAD = 16,
+	VMICORE_ENTRY = 40,
+	VMICORE_NAME = 24,
 };
 
 /* Where a register is in a note. Two 16-bit numbers; the tables below are read like the structs. */
@@ -49,6 +53,19 @@ static void take_selectors(struct vmi_registers *regs, const uint8_t *note,
 
 #define COUNT(places) (sizeof(places) / sizeof((places)[0]))
 
+/* {u32 version, count, strings, zero}; count entries; strings, the last of which ends. */
+static bool vmicore_check(const struct vcpu_note *note)
+{
+	if (note->size < VMICORE_HEAD || le32(note->at) != VMICORE_VERSION)
+		return false;
+	size_t room = note->size - VMICORE_HEAD;
+	uint32_t count = le32(note->at + 4), strings = le32(note->at + 8);
+	if (count > room / VMICORE_ENTRY)
+		return false;
+	room -= (size_t)count * VMICORE_ENTRY;
+	return strings && strings <= room && !note->at[note->size - room + strings - 1];
+}
+
 bool vcpu_note_check(struct vcpu_note *note)
 {
 	bool known = false;
@@ -67,6 +84,9 @@ bool vcpu_note_check(struct vcpu_note *note)
 		known = (note->format == 0x10004 && note->size >= VIRTUALBOX_SIZE_5) ||
 			(note->format == 0x10005 && note->size >= VIRTUALBOX_SIZE_5) ||
 			(note->format == 0x10006 && note->size >= VIRTUALBOX_SIZE_6);
+		break;
+	case VCPU_VMICORE:
+		known = vmicore_check(note);
 		break;
 	case VCPU_NONE:
 	case VCPU_NOTE_KINDS:
@@ -274,6 +294,30 @@ static void virtualbox(const struct vcpu_note *note, struct vmi_registers *regs)
 			  le64(note->at + VIRTUALBOX_SIZE + (note->format == 0x10006 ? 8 : 0)));
 }
 
+/* ---- our own -------------------------------------------------------------------------------- */
+
+/* Entries {u64 value; u32 provenance, why; char name[24]}. Names of a newer version are skipped. */
+static void vmicore(const struct vcpu_note *note, struct vmi_registers *regs)
+{
+	uint32_t count = le32(note->at + 4), size = le32(note->at + 8);
+	const uint8_t *at = note->at + VMICORE_HEAD;
+	const char *strings = (const char *)at + (size_t)count * VMICORE_ENTRY;
+
+	for (uint32_t i = 0; i < count; i++, at += VMICORE_ENTRY) {
+		char name[VMICORE_NAME + 1] = "";
+		uint32_t provenance = le32(at + 8), why = le32(at + 12);
+
+		memcpy(name, at + 16, VMICORE_NAME);
+		enum vmi_register reg = vmi_register_find(name);
+		if (reg == VMI_REGISTER_COUNT)
+			continue;
+		if (provenance == VMI_KNOWN)
+			vmi_register_know(regs, reg, le64(at));
+		else if (provenance == VMI_ASSUMED)
+			vmi_register_assume(regs, reg, le64(at), why < size ? strings + why : "");
+	}
+}
+
 /* --------------------------------------------------------------------------------------------- */
 
 void vcpu_registers(const struct vcpu_note *note, enum vmi_machine machine,
@@ -294,6 +338,10 @@ void vcpu_registers(const struct vcpu_note *note, enum vmi_machine machine,
 	case VCPU_VIRTUALBOX:
 		regs->source = "virtualbox-note";
 		virtualbox(note, regs);
+		break;
+	case VCPU_VMICORE:
+		regs->source = "vmicore-note";
+		vmicore(note, regs);
 		break;
 	case VCPU_NONE:
 	case VCPU_NOTE_KINDS:

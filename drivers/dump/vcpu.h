@@ -5,7 +5,14 @@
 #include <vmi/vmi.h>
 
 /** The notes that hold the registers of one vcpu, each better than the one before. */
-enum vcpu_note_kind { VCPU_NONE, VCPU_PRSTATUS, VCPU_VIRTUALBOX, VCPU_QEMU, VCPU_NOTE_KINDS };
+enum vcpu_note_kind {
+	VCPU_NONE,
+	VCPU_PRSTATUS,
+	VCPU_VIRTUALBOX,
+	VCPU_QEMU,
+	VCPU_VMICORE,
+	VCPU_NOTE_KINDS
+};
 
 struct vcpu_note {
 	enum vcpu_note_kind kind;

@@ -20,7 +20,7 @@ static void flag(struct answering *a, uint32_t flags)
 	a->to->flags |= flags;
 }
 
-/* Xen executes again what it has reported, except where it says otherwise below. */
+/* After any other event but a breakpoint there is nothing left to execute but what follows. */
 static bool can_emulate(const vm_event_request_t *request)
 {
 	return request->reason == VM_EVENT_REASON_MEM_ACCESS ||
@@ -29,6 +29,9 @@ static bool can_emulate(const vm_event_request_t *request)
 
 static enum vmi_status answer_emulate(struct answering *a, uint32_t flags, struct vmi_error *err)
 {
+	if (!flags && !can_emulate(a->request) &&
+	    a->request->reason != VM_EVENT_REASON_SOFTWARE_BREAKPOINT)
+		return VMI_OK;
 	if (!can_emulate(a->request))
 		return vmi_fail(err, VMI_ERR_ARG,
 				"Xen emulates only after accesses to memory and to descriptor "
@@ -53,19 +56,24 @@ static enum vmi_status answer_instruction(struct answering *a, struct vmi_error 
 	return VMI_OK;
 }
 
+static bool steps_are_watched(const struct xen *xen)
+{
+	return xen->guard.shared->undo.switches >> XEN_SWITCH_SINGLESTEP & 1;
+}
+
 static enum vmi_status answer_singlestep(struct answering *a, struct vmi_error *err)
 {
-	struct xen *xen = a->xen;
 	uint32_t vcpu = a->request->vcpu_id;
 
-	if (!(xen->guard.shared->undo.switches >> XEN_SWITCH_SINGLESTEP & 1))
+	/* The vcpu would step, and nobody hear of it. */
+	if (!steps_are_watched(a->xen))
 		return vmi_fail(err, VMI_ERR_ARG,
 				"a singlestep needs its monitor; enable VMI_MONITOR_SINGLESTEP "
 				"first");
-	xen->guard.shared->undo.stepped = 1;
-	if (!xen->stepping[vcpu])
+	a->xen->guard.shared->undo.stepped = 1;
+	if (!a->xen->stepping[vcpu])
 		flag(a, VM_EVENT_FLAG_TOGGLE_SINGLESTEP);
-	xen->stepping[vcpu] = true;
+	a->xen->stepping[vcpu] = true;
 	return VMI_OK;
 }
 
@@ -77,23 +85,21 @@ static enum vmi_status answer_singlestep(struct answering *a, struct vmi_error *
 static enum vmi_status answer_fast_singlestep(struct answering *a, struct vmi_error *err)
 {
 	struct xen *xen = a->xen;
-	struct xen_undo *undo = &xen->guard.shared->undo;
 	const struct vmi_monitor monitor = {.kind = VMI_MONITOR_SINGLESTEP};
 	bool in_view = a->request->flags & VM_EVENT_FLAG_ALTERNATE_P2M;
 	uint16_t back = in_view ? a->request->altp2m_idx : 0;
 
-	if (!undo->altp2m)
+	if (!xen->guard.shared->undo.altp2m)
 		return vmi_fail(err, VMI_ERR_ARG, "a fast singlestep needs views; there are none");
 	if (!xen_view_exists(xen, back))
 		return vmi_fail(err, VMI_ERR_ARG,
 				"view %u, to which a fast singlestep would return, is gone", back);
-	if (xen->domain.version < XEN_VERSION(4, 19) &&
-	    !(undo->switches >> XEN_SWITCH_SINGLESTEP & 1)) {
+	if (xen->domain.version < XEN_VERSION(4, 19) && !steps_are_watched(xen)) {
 		enum vmi_status st = xen_switch_on(xen, XEN_SWITCH_SINGLESTEP, &monitor, err);
 		if (st)
 			return st;
 	}
-	undo->stepped = 1;
+	xen->guard.shared->undo.stepped = 1;
 	flag(a, VM_EVENT_FLAG_FAST_SINGLESTEP);
 	a->to->u.fast_singlestep.p2midx = back;
 	xen->stepping[a->request->vcpu_id] = false; /* it ends by itself */

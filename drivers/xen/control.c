@@ -8,6 +8,24 @@
 #include "quiet.h"
 #include "xen.h"
 
+enum vmi_status xen_pause(struct xen *xen, struct vmi_error *err)
+{
+	xen->guard.shared->undo.pauses++;
+	if (!xc_domain_pause(xen->xc, xen->domain.id))
+		return VMI_OK;
+	enum vmi_status st = xen_fail(err, "pausing domain %u", xen->domain.id);
+	xen->guard.shared->undo.pauses--;
+	return st;
+}
+
+enum vmi_status xen_unpause(struct xen *xen, struct vmi_error *err)
+{
+	if (xc_domain_unpause(xen->xc, xen->domain.id))
+		return xen_fail(err, "resuming domain %u", xen->domain.id);
+	xen->guard.shared->undo.pauses--;
+	return VMI_OK;
+}
+
 enum vmi_status xen_control_pause(void *self, struct vmi_error *err)
 {
 	struct xen *xen = self;
@@ -15,11 +33,7 @@ enum vmi_status xen_control_pause(void *self, struct vmi_error *err)
 
 	if (st)
 		return st;
-	xen->guard.shared->undo.pauses++;
-	if (xc_domain_pause(xen->xc, xen->domain.id)) {
-		st = xen_fail(err, "pausing domain %u", xen->domain.id);
-		xen->guard.shared->undo.pauses--;
-	}
+	st = xen_pause(xen, err);
 	xen_change_end(xen);
 	return st;
 }
@@ -31,12 +45,10 @@ enum vmi_status xen_control_resume(void *self, struct vmi_error *err)
 
 	if (st)
 		return st;
-	if (!xen->guard.shared->undo.pauses)
-		st = vmi_fail(err, VMI_ERR_ARG, "domain %u was not paused", xen->domain.id);
-	else if (xc_domain_unpause(xen->xc, xen->domain.id))
-		st = xen_fail(err, "resuming domain %u", xen->domain.id);
+	if (xen->guard.shared->undo.pauses)
+		st = xen_unpause(xen, err);
 	else
-		xen->guard.shared->undo.pauses--;
+		st = vmi_fail(err, VMI_ERR_ARG, "domain %u was not paused", xen->domain.id);
 	xen_change_end(xen);
 	return st;
 }

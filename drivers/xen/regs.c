@@ -298,15 +298,12 @@ enum vmi_status xen_registers_set(void *self, unsigned vcpu, const struct vmi_re
 	if (st)
 		return st;
 	/* Between reading and writing the guest stands still, or it would be set back in time. */
-	xen->guard.shared->undo.pauses++;
-	if (xc_domain_pause(xen->xc, xen->domain.id)) {
-		st = xen_fail(err, "pausing domain %u", xen->domain.id);
-	} else {
+	st = xen_pause(xen, err);
+	if (!st) {
 		st = registers_replace(xen, vcpu, regs, err);
-		if (xc_domain_unpause(xen->xc, xen->domain.id) && !st)
-			st = xen_fail(err, "resuming domain %u", xen->domain.id);
+		enum vmi_status resumed = xen_unpause(xen, st ? NULL : err);
+		st = st ? st : resumed;
 	}
-	xen->guard.shared->undo.pauses--;
 	xen_change_end(xen);
 	return st;
 }

@@ -132,8 +132,6 @@ static void ring_tear_down(struct xen *xen)
 
 enum vmi_status xen_ring_start(struct xen *xen, struct vmi_error *err)
 {
-	struct xen_undo *undo = &xen->guard.shared->undo;
-
 	if (xen->ring.page)
 		return VMI_OK;
 	enum vmi_status st = ring_is_free(xen, err);
@@ -142,16 +140,14 @@ enum vmi_status xen_ring_start(struct xen *xen, struct vmi_error *err)
 	xen->ring.channel = xenevtchn_open(xen_quiet(), 0);
 	if (!xen->ring.channel)
 		return xen_fail(err, "opening the event channels (/dev/xen/evtchn)");
-	undo->pauses++;
-	if (xc_domain_pause(xen->xc, xen->domain.id)) {
-		st = xen_fail(err, "pausing domain %u", xen->domain.id);
-	} else {
+	st = xen_pause(xen, err);
+	if (!st) {
 		st = ring_set_up(xen, err);
 		if (st)
 			ring_tear_down(xen);
-		xc_domain_unpause(xen->xc, xen->domain.id);
+		enum vmi_status resumed = xen_unpause(xen, st ? NULL : err);
+		st = st ? st : resumed;
 	}
-	undo->pauses--;
 	if (st)
 		xen_ring_close(xen);
 	return st;

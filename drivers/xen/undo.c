@@ -25,6 +25,7 @@
 #include "undo.h"
 
 enum {
+	TRIES = 3,          /* of all that fails */
 	RETRIES = 200,      /* of a millisecond each */
 	SETTLE_TRIES = 100, /* of a millisecond each */
 };
@@ -42,14 +43,16 @@ static void millisecond(void)
 	nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
-static void step(struct undoing *undoing, const char *what, int result)
+/* True when it succeeded: then it is no longer to be undone. */
+static bool step(struct undoing *undoing, const char *what, int result)
 {
 	if (result >= 0)
-		return;
+		return true;
 	if (!undoing->report.failures++) {
 		undoing->report.step = what;
 		undoing->report.error = errno;
 	}
+	return false;
 }
 
 int xen_domain_lives(xc_interface *xc, const struct xen_shared *shared, xc_domaininfo_t *info)
@@ -196,13 +199,15 @@ static void drain(struct undoing *undoing)
 
 static void steps_off(struct undoing *undoing)
 {
+	bool all = true;
+
 	if (!undoing->shared->undo.stepped)
 		return;
 	for (uint32_t vcpu = 0; vcpu < undoing->shared->vcpus; vcpu++)
-		step(undoing, "turning singlestep off",
-		     xc_domain_debug_control(undoing->tools->xc, undoing->shared->domid,
-					     XEN_DOMCTL_DEBUG_OP_SINGLE_STEP_OFF, vcpu));
-	undoing->shared->undo.stepped = 0;
+		all &= step(undoing, "turning singlestep off",
+			    xc_domain_debug_control(undoing->tools->xc, undoing->shared->domid,
+						    XEN_DOMCTL_DEBUG_OP_SINGLE_STEP_OFF, vcpu));
+	undoing->shared->undo.stepped = !all;
 }
 
 /* The next run of consecutive gfns in a set, from *gfn on; 0 behind the last. */
@@ -223,28 +228,30 @@ static uint32_t set_run(struct xen_shared *shared, enum xen_gfn_set which, uint6
 static void access_back(struct undoing *undoing)
 {
 	struct xen_shared *shared = undoing->shared;
+	bool all = true;
 	uint32_t count;
 
 	if (!shared->undo.access_changed)
 		return;
 	for (uint64_t gfn = 0; (count = set_run(shared, XEN_GFNS_ACCESS, &gfn)); gfn += count) {
-		step(undoing, "giving pages their access back",
-		     xc_set_mem_access(undoing->tools->xc, shared->domid, XENMEM_access_rwx, gfn,
-				       count));
-		for (uint32_t i = 0; i < count; i++)
+		bool done = step(undoing, "giving pages their access back",
+				 xc_set_mem_access(undoing->tools->xc, shared->domid,
+						   XENMEM_access_rwx, gfn, count));
+		for (uint32_t i = 0; done && i < count; i++)
 			xen_gfn_set_remove(shared, XEN_GFNS_ACCESS, gfn + i);
+		all &= done;
 	}
-	shared->undo.access_changed = 0;
+	shared->undo.access_changed = !all;
 }
 
 static void view_back(struct undoing *undoing)
 {
 	struct xen_undo *undo = &undoing->shared->undo;
 
-	if (undo->altp2m || undo->view_switched)
-		step(undoing, "switching back to the guest's own view",
-		     xc_altp2m_switch_to_view(undoing->tools->xc, undoing->shared->domid, 0));
-	undo->view_switched = 0;
+	if (undo->altp2m &&
+	    step(undoing, "switching back to the guest's own view",
+		 xc_altp2m_switch_to_view(undoing->tools->xc, undoing->shared->domid, 0)))
+		undo->view_switched = 0;
 }
 
 static void views_away(struct undoing *undoing)
@@ -261,12 +268,15 @@ static void views_away(struct undoing *undoing)
 			millisecond();
 			result = xc_altp2m_destroy_view(xc, domid, (uint16_t)view);
 		}
-		step(undoing, "destroying a view", result);
+		if (step(undoing, "destroying a view", result))
+			undo->views[view / 64] &= ~(UINT64_C(1) << view % 64);
 	}
-	memset(undo->views, 0, sizeof(undo->views));
-	if (undo->altp2m)
-		step(undoing, "turning altp2m off", xc_altp2m_set_domain_state(xc, domid, false));
-	undo->altp2m = 0;
+	/* Its end is the end of all views. */
+	if (undo->altp2m &&
+	    step(undoing, "turning altp2m off", xc_altp2m_set_domain_state(xc, domid, false))) {
+		undo->altp2m = 0;
+		memset(undo->views, 0, sizeof(undo->views));
+	}
 }
 
 static void monitors_off(struct undoing *undoing)
@@ -280,15 +290,17 @@ static void monitors_off(struct undoing *undoing)
 			continue;
 		/* EEXIST: it was written down and not turned on. */
 		int result = xen_switch_off(xc, domid, (enum xen_switch)which);
-		step(undoing, "turning a monitor off", result && errno == EEXIST ? 0 : result);
+		if (step(undoing, "turning a monitor off", result && errno == EEXIST ? 0 : result))
+			undo->switches &= ~(1u << which);
 	}
-	undo->switches = 0;
+	uint32_t left = 0;
 	for (uint32_t i = 0; i < undo->msr_count && i < XEN_MSR_MAX; i++) {
 		int result = xc_monitor_mov_to_msr(xc, domid, undo->msr[i], false, true);
-		step(undoing, "turning the monitor of an MSR off",
-		     result && errno == EEXIST ? 0 : result);
+		if (!step(undoing, "turning the monitor of an MSR off",
+			  result && errno == EEXIST ? 0 : result))
+			undo->msr[left++] = undo->msr[i];
 	}
-	undo->msr_count = 0;
+	undo->msr_count = left;
 }
 
 /* With the guest standing still. */
@@ -343,12 +355,15 @@ static void ring_off(struct undoing *undoing)
 			millisecond();
 			result = xc_monitor_disable(xc, domid);
 		}
-		step(undoing, "turning events off", result && errno == EINVAL ? 0 : result);
+		if (!step(undoing, "turning events off", result && errno == EINVAL ? 0 : result))
+			return;
 	}
 	undo->ring = 0;
 	if (undo->ring_gfn_made) {
 		xen_pfn_t gfn = undo->ring_gfn;
-		xc_domain_decrease_reservation_exact(xc, domid, 1, 0, &gfn);
+		for (unsigned try = 0; try < TRIES; try++)
+			if (!xc_domain_decrease_reservation_exact(xc, domid, 1, 0, &gfn))
+				break;
 	}
 	undo->ring_gfn_made = 0;
 }
@@ -364,18 +379,19 @@ static void memory_back(struct undoing *undoing)
 		for (uint32_t i = 0; i < count; i++) {
 			/* It may not be there: written down, and not made. */
 			xen_pfn_t one = gfn + i;
-			xc_domain_decrease_reservation_exact(undoing->tools->xc, shared->domid, 1,
-							     0, &one);
+			for (unsigned try = 0; try < TRIES; try++)
+				if (!xc_domain_decrease_reservation_exact(
+					    undoing->tools->xc, shared->domid, 1, 0, &one))
+					break;
 			xen_gfn_set_remove(shared, XEN_GFNS_ALLOCATED, gfn + i);
 			xen_gfn_set_remove(shared, XEN_GFNS_DOOMED, gfn + i);
 		}
 	}
 	shared->undo.allocated = shared->undo.doomed = 0;
-	if (shared->undo.maxmem_raised)
-		step(undoing, "setting the memory limit back",
-		     xc_domain_setmaxmem(undoing->tools->xc, shared->domid,
-					 shared->undo.maxmem_kb));
-	shared->undo.maxmem_raised = 0;
+	if (shared->undo.maxmem_raised &&
+	    step(undoing, "setting the memory limit back",
+		 xc_domain_setmaxmem(undoing->tools->xc, shared->domid, shared->undo.maxmem_kb)))
+		shared->undo.maxmem_raised = 0;
 }
 
 static bool gone(struct undoing *undoing)
@@ -398,18 +414,43 @@ static bool watching(const struct xen_undo *undo)
 	       undo->access_changed;
 }
 
+static bool all_unpaused(struct undoing *undoing, uint32_t pauses)
+{
+	uint32_t *counted = &undoing->shared->undo.pauses;
+
+	while (*counted > pauses &&
+	       step(undoing, "letting the guest run",
+		    xc_domain_unpause(undoing->tools->xc, undoing->shared->domid)))
+		--*counted;
+	return *counted <= pauses;
+}
+
+/* Our own pause counts like the driver's: whoever comes after us undoes it. */
+static void paused_off(struct undoing *undoing)
+{
+	uint32_t *counted = &undoing->shared->undo.pauses;
+
+	++*counted;
+	if (!step(undoing, "pausing the guest",
+		  xc_domain_pause(undoing->tools->xc, undoing->shared->domid)))
+		--*counted;
+	watching_off(undoing);
+}
+
 struct xen_undone xen_undo_watching(struct xen_shared *shared, const struct xen_tools *tools)
 {
 	struct undoing undoing = {.shared = shared, .tools = tools};
+	uint32_t pauses = shared->undo.pauses;
 
-	if (!watching(&shared->undo) || gone(&undoing))
-		return undoing.report;
-	int paused = xc_domain_pause(tools->xc, shared->domid);
-	step(&undoing, "pausing the guest", paused);
-	watching_off(&undoing);
-	if (!paused)
-		step(&undoing, "letting the guest run",
-		     xc_domain_unpause(tools->xc, shared->domid));
+	for (unsigned try = 0; try < TRIES; try++) {
+		undoing.report.failures = 0;
+		if (!watching(&shared->undo) || gone(&undoing))
+			break;
+		paused_off(&undoing);
+		all_unpaused(&undoing, pauses);
+		if (!undoing.report.failures)
+			break;
+	}
 	return undoing.report;
 }
 
@@ -417,22 +458,21 @@ struct xen_undone xen_undo_all(struct xen_shared *shared, const struct xen_tools
 {
 	struct undoing undoing = {.shared = shared, .tools = tools};
 
-	if (gone(&undoing))
-		return undoing.report;
-	if (watching(&shared->undo)) {
-		/* Our own pause counts as the driver's: whoever comes after us undoes it. */
-		shared->undo.pauses++;
-		int paused = xc_domain_pause(tools->xc, shared->domid);
-		shared->undo.pauses -= paused ? 1 : 0;
-		step(&undoing, "pausing the guest", paused);
-		watching_off(&undoing);
+	for (unsigned try = 0; try < TRIES; try++) {
+		undoing.report.failures = 0;
+		if (gone(&undoing))
+			break;
+		if (watching(&shared->undo))
+			paused_off(&undoing);
+		if (all_unpaused(&undoing, 0) && shared->undo.ring)
+			settle(&undoing);
+		/* Without the ring there is no way to answer, and none to try again. */
+		if (undoing.report.failures && try + 1 < TRIES)
+			continue;
+		ring_off(&undoing);
+		memory_back(&undoing);
+		if (!undoing.report.failures)
+			break;
 	}
-	for (; shared->undo.pauses; shared->undo.pauses--)
-		step(&undoing, "letting the guest run",
-		     xc_domain_unpause(tools->xc, shared->domid));
-	if (shared->undo.ring)
-		settle(&undoing);
-	ring_off(&undoing);
-	memory_back(&undoing);
 	return undoing.report;
 }

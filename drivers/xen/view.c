@@ -41,10 +41,12 @@ static enum vmi_status fail_none(uint16_t view, struct vmi_error *err)
 static enum vmi_status fail_altp2m(const struct xen *xen, struct vmi_error *err)
 {
 	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == ENODEV || errno == EINVAL)
-		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
-				"this Xen has no views for domain %u: they need an Intel processor "
-				"with EPT, and 'altp2m=1' on the command line of Xen before 4.19",
-				xen->domain.id);
+		return vmi_fail(
+			err, VMI_ERR_UNSUPPORTED,
+			"this Xen has no views for domain %u: they need an Intel processor "
+			"with EPT, a guest without nested virtualization, and 'altp2m=1' on "
+			"the command line of Xen before 4.19",
+			xen->domain.id);
 	return xen_fail(err, "turning on the views of domain %u", xen->domain.id);
 }
 

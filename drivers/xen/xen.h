@@ -139,6 +139,11 @@ pid_t xen_guard_spawn(int socket, int memory);
 
 /* ---- within a change ------------------------------------------------------------------------ */
 
+/* Counted, so that it is undone; a resume that Xen refuses is tried again, at the latest at the
+ * end.
+ */
+VMI_CHECKED enum vmi_status xen_pause(struct xen *xen, struct vmi_error *err);
+VMI_CHECKED enum vmi_status xen_unpause(struct xen *xen, struct vmi_error *err);
 VMI_CHECKED enum vmi_status xen_ring_start(struct xen *xen, struct vmi_error *err);
 void xen_ring_close(struct xen *xen);
 VMI_CHECKED enum vmi_status xen_switch_on(struct xen *xen, enum xen_switch which,

@@ -45,6 +45,7 @@ struct program {
 	const char *target;                    /* "IMAGE" */
 	const struct command *const *commands; /* ends with NULL */
 	uint64_t options;                      /* of every command */
+	const char *driver;                    /* unless --driver names one; NULL: by content */
 	enum cli_status (*open)(struct cli *cli);
 };
 
@@ -68,6 +69,14 @@ int cli_main(const struct program *program, int argc, char **argv);
 static inline const char *cli_option(const struct cli *cli, enum option_id id)
 {
 	return cli->options.value[id];
+}
+
+/* The driver to use; NULL: the one that knows the content. */
+static inline const char *cli_driver(const struct cli *cli)
+{
+	const char *given = cli_option(cli, OPT_DRIVER);
+
+	return given ? given : cli->program->driver;
 }
 
 /* A sentence on standard error, behind the program's name. Any thread. */

@@ -11,10 +11,9 @@
 
 static const struct {
 	const char *name;
-	const char *argument;
+	const char *argument; /* "[=...]" when it may be left out */
 	const char *help;
 	char letter;
-	bool optional; /* the argument may be left out */
 } table[OPT_COUNT] = {
 	[OPT_JSON] = {"json", NULL, "one JSON object per line", 'j'},
 	[OPT_QUIET] = {"quiet", NULL, "no progress bar", 'q'},
@@ -50,8 +49,8 @@ static const struct {
 	[OPT_DEBUG] = {"debug", NULL, "debug exceptions", 0},
 	[OPT_SINGLESTEP] = {"singlestep", NULL, "every instruction", 0},
 	[OPT_CPUID] = {"cpuid", NULL, "CPUID instructions", 0},
-	[OPT_HYPERCALL] = {"hypercall", "user", "requests of the guest to whoever monitors it", 0,
-			   true},
+	[OPT_HYPERCALL] = {"hypercall", "[=user]", "requests of the guest to whoever monitors it",
+			   0},
 	[OPT_IO] = {"io", NULL, "accesses to ports", 0},
 	[OPT_DESCRIPTOR] = {"descriptor", NULL, "loads and stores of GDTR, IDTR, LDTR, TR", 0},
 	[OPT_VMEXIT] = {"vmexit", NULL, "every exit from the guest to the hypervisor", 0},
@@ -84,9 +83,9 @@ static void getopt_tables(struct option longs[OPT_COUNT + 1], char letters[LETTE
 	*next++ = '-';
 	*next++ = ':';
 	for (int i = 0; i < OPT_COUNT; i++) {
-		int value = !table[i].argument  ? no_argument
-			    : table[i].optional ? optional_argument
-						: required_argument;
+		int value = !table[i].argument          ? no_argument
+			    : *table[i].argument == '[' ? optional_argument
+							: required_argument;
 
 		longs[i] = (struct option){table[i].name, value, NULL, 256 + i};
 		if (table[i].letter) {
@@ -166,10 +165,10 @@ void options_help(struct out *out, uint64_t set)
 		if (table[i].letter)
 			snprintf(letter, sizeof(letter), "-%c, ", table[i].letter);
 		const char *argument = table[i].argument ? table[i].argument : "";
-		const char *before = table[i].optional ? "[=" : *argument ? " " : "";
+		bool optional = *argument == '[';
 
-		snprintf(names, sizeof(names), "%s--%s%s%s%s", letter, table[i].name, before,
-			 argument, table[i].optional ? "]" : "");
+		snprintf(names, sizeof(names), "%s--%s%s%s", letter, table[i].name,
+			 *argument && !optional ? " " : "", argument);
 		out_format(out, "  %-24s %s\n", names, table[i].help);
 	}
 }

@@ -45,7 +45,7 @@ static enum cli_status image_open(struct cli *cli)
 {
 	struct vmi_open_options options = {
 		.size = sizeof(options),
-		.driver = cli_option(cli, OPT_DRIVER),
+		.driver = cli_driver(cli),
 		.flags = cli_option(cli, OPT_NO_MMAP) ? VMI_OPEN_NO_MAP : 0,
 	};
 	struct vmi_error err;
