@@ -123,8 +123,11 @@ static pid_t watcher_start(struct world *w, struct shared *shared)
 	if (!pid)
 		watch_for_ever(w->m, shared);
 	double end = seconds() + 20;
-	while (shared->handled < 20 && seconds() < end)
+	while (shared->handled < 20 && seconds() < end) {
 		usleep(200);
+		if (waitpid(pid, NULL, WNOHANG))
+			fail_msg("the watcher ended by itself");
+	}
 	assert_true(shared->handled >= 20 || shared->linger_ms);
 	return pid;
 }

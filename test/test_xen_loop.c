@@ -171,6 +171,23 @@ static void a_request_of_no_vcpu(void **state)
 	w->d->vcpus[0].open_async = 0;
 }
 
+/* More requests than there are slots: nobody can tell which are whole. */
+static void an_index_that_makes_no_sense(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+
+	world_open(w);
+	world_enable(w, &request);
+	fake_sring(w->m, w->d)->req_prod = 1000;
+	CHECK_FAIL(vmi_event_wait(w->vm, 1000, world_answer, &w->handler, &err), VMI_ERR_CORRUPT,
+		   "more than fits");
+	CHECK_FAIL(vmi_event_wait(w->vm, 1000, world_answer, &w->handler, &err), VMI_ERR_GONE,
+		   "given back");
+	assert_int_equal(w->handler.count, 0);
+	w->d->harm = (struct fake_harm){0}; /* answers to what was not asked */
+}
+
 /* ---- many ----------------------------------------------------------------------------------- */
 
 static struct vmi_response emulate_accesses(void *context, const struct vmi_event *event)
@@ -300,13 +317,12 @@ static void the_guest_ends(void **state)
 		unsigned reason;
 		const char *words;
 	} ways[] = {
-		{SHUTDOWN_poweroff, "off"},
-		{SHUTDOWN_reboot, "reboot"},
-		{SHUTDOWN_suspend, "suspend"},
-		{SHUTDOWN_crash, "crash"},
+		{SHUTDOWN_poweroff, "off"},      {SHUTDOWN_reboot, "reboot"},
+		{SHUTDOWN_suspend, "suspend"},   {SHUTDOWN_crash, "crash"},
+		{SHUTDOWN_watchdog, "watchdog"},
 	};
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		world_open(w);
 		world_enable(w, &request);
 		fake_shutdown(w->m, w->d, ways[i].reason);
@@ -317,6 +333,37 @@ static void the_guest_ends(void **state)
 		w->d->shutdown = false;
 		world_close(w);
 	}
+}
+
+/* Another guest under the same id is not the one that was opened. */
+static void the_guest_is_another(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+	struct fake_baseline before;
+
+	world_open(w);
+	world_enable(w, &request);
+	fake_domain_destroy(w->m, w->d);
+	w->d = fake_domain_add(w->m, 1, "another", FAKE_HVM, 2);
+	w->d->other = true;
+	fake_baseline(w->d, &before);
+	CHECK_FAIL(vmi_event_wait(w->vm, 10000, world_answer, &w->handler, &err), VMI_ERR_GONE,
+		   "another");
+	w->before = before;
+}
+
+static void the_guest_dies(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+
+	world_open(w);
+	world_enable(w, &request);
+	w->d->dying = true;
+	CHECK_FAIL(vmi_event_wait(w->vm, 10000, world_answer, &w->handler, &err), VMI_ERR_GONE,
+		   "destroyed");
+	w->d->used = false; /* what is left of it goes with it */
 }
 
 static void the_guest_is_destroyed(void **state)
@@ -335,19 +382,14 @@ static void the_guest_is_destroyed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(nothing_comes),
-		WORLD_TEST(someone_wants_to_stop),
-		WORLD_TEST(a_signal_comes),
-		WORLD_TEST(a_notification_is_lost_or_late),
-		WORLD_TEST(channel_calls_fail),
-		WORLD_TEST(a_request_of_another_version),
-		WORLD_TEST(a_request_of_no_vcpu),
-		WORLD_TEST(a_hundred_thousand),
-		WORLD_TEST(a_full_ring),
-		WORLD_TEST(time_is_counted),
-		WORLD_TEST(one_notification_per_batch),
-		WORLD_TEST(answered_later),
-		WORLD_TEST(the_guest_ends),
+		WORLD_TEST(nothing_comes),          WORLD_TEST(someone_wants_to_stop),
+		WORLD_TEST(a_signal_comes),         WORLD_TEST(a_notification_is_lost_or_late),
+		WORLD_TEST(channel_calls_fail),     WORLD_TEST(a_request_of_another_version),
+		WORLD_TEST(a_request_of_no_vcpu),   WORLD_TEST(an_index_that_makes_no_sense),
+		WORLD_TEST(a_hundred_thousand),     WORLD_TEST(a_full_ring),
+		WORLD_TEST(time_is_counted),        WORLD_TEST(one_notification_per_batch),
+		WORLD_TEST(answered_later),         WORLD_TEST(the_guest_ends),
+		WORLD_TEST(the_guest_is_another),   WORLD_TEST(the_guest_dies),
 		WORLD_TEST(the_guest_is_destroyed),
 	};
 

@@ -343,6 +343,20 @@ static void leaving_on_a_hidden_breakpoint(void **state)
 	}
 }
 
+/* CPUID has its results already; the instruction is still to be passed. */
+static void leaving_on_a_cpuid(void **state)
+{
+	struct world *w = *state;
+
+	world_open(w);
+	world_enable(w, &(struct vmi_monitor){.kind = VMI_MONITOR_CPUID});
+	fake_program(w->d, 0, &(struct fake_op){.kind = FAKE_CPUID}, 1, 1);
+	fake_run(w->m);
+	world_close(w);
+	assert_true(fake_done(w->d, 0));
+	assert_int_equal(w->d->vcpus[0].executed, 1);
+}
+
 /* And one of the guest's own is the guest's. */
 static void leaving_on_the_guests_breakpoint(void **state)
 {
@@ -376,6 +390,7 @@ int main(void)
 		WORLD_TEST(a_hidden_breakpoint),
 		WORLD_TEST(a_hidden_breakpoint_in_one_event),
 		WORLD_TEST(leaving_on_a_hidden_breakpoint),
+		WORLD_TEST(leaving_on_a_cpuid),
 		WORLD_TEST(leaving_on_the_guests_breakpoint),
 	};
 

@@ -103,6 +103,7 @@ static enum vmi_status answer_fast_singlestep(struct answering *a, struct vmi_er
 	flag(a, VM_EVENT_FLAG_FAST_SINGLESTEP);
 	a->to->u.fast_singlestep.p2midx = back;
 	xen->stepping[a->request->vcpu_id] = false; /* it ends by itself */
+	xen->stepping_fast = true;
 	return VMI_OK;
 }
 
@@ -224,12 +225,12 @@ enum vmi_status xen_answer_build(struct xen *xen, const vm_event_request_t *requ
 				 const struct vmi_response *from, vm_event_response_t *response,
 				 struct vmi_error *err)
 {
+	const struct vmi_response plain = {.view = VMI_VIEW_NONE};
 	struct answering a = {xen, request, from, response};
 
 	*response = xen_response_to(request);
 	enum vmi_status st = answer_all(&a, err);
 	if (st) {
-		const struct vmi_response plain = {.view = VMI_VIEW_NONE};
 		a.from = &plain;
 		*response = xen_response_to(request);
 		if (answer_all(&a, NULL))

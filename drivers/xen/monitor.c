@@ -189,6 +189,12 @@ enum vmi_status xen_monitor_enable(void *self, const struct vmi_monitor *monitor
 				   struct vmi_error *err)
 {
 	struct xen *xen = self;
+
+	/* Xen takes the mask of ignored bits for one of bits that have to change. */
+	if (monitor->kind == VMI_MONITOR_REGISTER && monitor->every_write)
+		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+				"Xen does not report %s that change nothing",
+				vmi_monitor_name(monitor));
 	enum vmi_status st = xen_change_begin(xen, err);
 
 	if (st)

@@ -414,15 +414,18 @@ static bool watching(const struct xen_undo *undo)
 	       undo->access_changed;
 }
 
+/* EINVAL: it was written down, and not paused. */
 static bool all_unpaused(struct undoing *undoing, uint32_t pauses)
 {
 	uint32_t *counted = &undoing->shared->undo.pauses;
 
-	while (*counted > pauses &&
-	       step(undoing, "letting the guest run",
-		    xc_domain_unpause(undoing->tools->xc, undoing->shared->domid)))
+	while (*counted > pauses) {
+		int result = xc_domain_unpause(undoing->tools->xc, undoing->shared->domid);
+		if (!step(undoing, "letting the guest run", result && errno == EINVAL ? 0 : result))
+			return false;
 		--*counted;
-	return *counted <= pauses;
+	}
+	return true;
 }
 
 /* Our own pause counts like the driver's: whoever comes after us undoes it. */

@@ -207,6 +207,32 @@ enum vmi_status xen_view_destroy(void *self, uint16_t view, struct vmi_error *er
 	return st;
 }
 
+static enum vmi_status switch_now(struct xen *xen, uint16_t view, struct vmi_error *err)
+{
+	xen->guard.shared->undo.view_switched = 1;
+	if (xc_altp2m_switch_to_view(xen->xc, xen->domain.id, view))
+		return xen_fail(err, "switching to view %u", view);
+	return VMI_OK;
+}
+
+/* A fast singlestep under way would put its vcpu back into the view that it came from: end it. The
+ * instruction is executed in the new view. */
+static enum vmi_status switch_over_steps(struct xen *xen, uint16_t view, struct vmi_error *err)
+{
+	enum vmi_status st = xen_pause(xen, err);
+
+	if (st)
+		return st;
+	for (uint32_t vcpu = 0; vcpu < xen->domain.vcpus; vcpu++)
+		if (!xen->stepping[vcpu])
+			xc_domain_debug_control(xen->xc, xen->domain.id,
+						XEN_DOMCTL_DEBUG_OP_SINGLE_STEP_OFF, vcpu);
+	xen->stepping_fast = false;
+	st = switch_now(xen, view, err);
+	enum vmi_status resumed = xen_unpause(xen, st ? NULL : err);
+	return st ? st : resumed;
+}
+
 enum vmi_status xen_view_switch(void *self, uint16_t view, struct vmi_error *err)
 {
 	struct xen *xen = self;
@@ -214,14 +240,11 @@ enum vmi_status xen_view_switch(void *self, uint16_t view, struct vmi_error *err
 
 	if (st)
 		return st;
-	struct xen_undo *undo = &xen->guard.shared->undo;
-	if (!xen_view_exists(xen, view)) {
+	if (!xen_view_exists(xen, view))
 		st = fail_none(view, err);
-	} else if (undo->altp2m) {
-		undo->view_switched = 1;
-		if (xc_altp2m_switch_to_view(xen->xc, xen->domain.id, view))
-			st = xen_fail(err, "switching to view %u", view);
-	}
+	else if (xen->guard.shared->undo.altp2m)
+		st = xen->stepping_fast ? switch_over_steps(xen, view, err)
+					: switch_now(xen, view, err);
 	xen_change_end(xen);
 	return st;
 }

@@ -84,6 +84,7 @@ struct xen {
 	struct xen_ring ring;
 	struct xen_views views;
 	bool stepping[XEN_VCPU_MAX]; /* Xen only knows how to toggle it */
+	bool stepping_fast;          /* some vcpu may be, since the last switch of views */
 };
 
 /* ---- failure (error.c) ---------------------------------------------------------------------- */

@@ -66,21 +66,24 @@ static void answer_one(struct bare *b, bare_answer_fn *answer)
 	__atomic_store_n(&b->ring->rsp_prod, b->taken, __ATOMIC_RELEASE);
 }
 
+static bool has_requests(const struct bare *b)
+{
+	return __atomic_load_n(&b->ring->req_prod, __ATOMIC_ACQUIRE) != b->taken;
+}
+
 unsigned bare_turn(struct bare *b, int timeout_ms, bare_answer_fn *answer)
 {
 	struct pollfd pfd = {.fd = xenevtchn_fd(b->channel), .events = POLLIN};
 	unsigned n = 0;
 
-	if (poll(&pfd, 1, timeout_ms) == 1) {
+	if (!has_requests(b) && poll(&pfd, 1, timeout_ms) == 1) {
 		int port = xenevtchn_pending(b->channel);
 
 		if (port >= 0)
 			xenevtchn_unmask(b->channel, (evtchn_port_t)port);
 	}
-	while (__atomic_load_n(&b->ring->req_prod, __ATOMIC_ACQUIRE) != b->taken) {
+	for (; has_requests(b); n++)
 		answer_one(b, answer);
-		n++;
-	}
 	if (n)
 		xenevtchn_notify(b->channel, (evtchn_port_t)b->port);
 	b->count += n;

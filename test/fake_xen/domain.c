@@ -142,6 +142,7 @@ static void info_fill(const struct fake_domain *d, xc_domaininfo_t *info)
 		info->nr_online_vcpus += d->vcpus[i].online;
 	info->max_vcpu_id = d->vcpu_count ? d->vcpu_count - 1 : XEN_INVALID_MAX_VCPU_ID;
 	info->handle[15] = (uint8_t)d->id;
+	info->handle[0] = d->other;
 	info->gpaddr_bits = 39;
 	if (d->type == FAKE_HVM)
 		info->arch_config.emulation_flags = XEN_X86_EMU_ALL;

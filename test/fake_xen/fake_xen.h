@@ -114,7 +114,7 @@ struct fake_vcpu {
 	uint64_t emulated;
 	uint64_t delivered[32]; /**< exceptions the guest took, by vector */
 	uint64_t posted, answered;
-	uint64_t time; /**< that it ran, in ns */
+	uint64_t time;                  /**< that it ran, in ns */
 	unsigned open_sync, open_async; /**< requests without answer */
 	vm_event_response_t last_answer;
 };
@@ -179,6 +179,7 @@ struct fake_domain {
 	char name[32];
 	enum fake_type type;
 	bool dying, shutdown, no_hap, nested;
+	bool other; /**< not the same guest as before: another handle (UUID) */
 	unsigned shutdown_reason;
 	unsigned pauses; /**< controller_pause_count */
 	unsigned vcpu_count;

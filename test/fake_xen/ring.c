@@ -137,7 +137,7 @@ bool ring_put(struct fake_machine *m, struct fake_domain *d, struct fake_vcpu *v
 	struct vm_event_sring *s = sring_of(m, d);
 	struct fake_ring *ring = &d->ring;
 
-	if (ring->req_prod - ring->rsp_cons >= FAKE_RING_SLOTS) {
+	if ((int32_t)(ring->req_prod - ring->rsp_cons) >= FAKE_RING_SLOTS) {
 		v->waiting = true;
 		return false;
 	}
@@ -283,9 +283,12 @@ int ring_resume(struct fake_machine *m, struct fake_domain *d)
 		return ENODEV;
 	struct vm_event_sring *s = sring_of(m, d);
 	RING_IDX prod = __atomic_load_n(&s->rsp_prod, __ATOMIC_ACQUIRE);
-	if (prod - ring->rsp_cons > ring->req_prod - ring->rsp_cons) {
+	/* Xen takes answers that nobody asked for, as many as the index says; here a ringful of
+	 * them. */
+	if ((int32_t)(prod - ring->req_prod) > 0) {
 		d->harm.overflow++;
-		prod = ring->req_prod;
+		if (prod - ring->rsp_cons > FAKE_RING_SLOTS)
+			ring->rsp_cons = prod - FAKE_RING_SLOTS;
 	}
 	while (ring->rsp_cons != prod) {
 		unsigned slot = ring->rsp_cons % FAKE_RING_SLOTS;
