@@ -34,5 +34,5 @@ set -- "$build/driver" "$build/drivers/xen/vmicore-xen.so" "$build/drivers/xen/v
 	"$build/src/tool/vmi-dump"
 [ ! -e "$build/src/tool/vmi-live" ] || set -- "$@" "$build/src/tool/vmi-live"
 "$LAB/bundle.sh" "$payload" "$@"
-echo "${VMI_LAB_PARTS:-reading events memory views control detach kill count rate}" \
+echo "${VMI_LAB_PARTS:-reading events memory views control detach kill count rate rescue}" \
 	>"$payload/parts"

@@ -4,6 +4,8 @@
 . /lib/lab.sh
 
 export VMI_DRIVER_PATH=/payload/lib VMI_XEN_GUARD=/payload/vmi-xen-guard VMI_GUARD_VERBOSE=1
+# For 1 ms the scheduler would leave a vcpu alone that only waits for work, at each event.
+xl sched-credit2 -s -r 0
 status=0
 guest test vcpus=2 || exit 1
 for part in $(cat /payload/parts); do

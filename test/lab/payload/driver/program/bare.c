@@ -33,21 +33,23 @@ static void answer(struct bare *bare)
 	bare->ring.rsp_prod_pvt++;
 }
 
-static uint64_t turn(struct bare *bare)
+/* False: nothing comes any more. */
+static bool turn(struct bare *bare, uint64_t *events)
 {
 	struct pollfd fd = {xenevtchn_fd(bare->channel), POLLIN, 0};
-	uint64_t events = 0;
 
-	if (!RING_HAS_UNCONSUMED_REQUESTS(&bare->ring) && poll(&fd, 1, 5000) == 1) {
+	if (!RING_HAS_UNCONSUMED_REQUESTS(&bare->ring)) {
+		if (poll(&fd, 1, 5000) != 1)
+			return false;
 		int port = xenevtchn_pending(bare->channel);
 		if (port >= 0)
 			xenevtchn_unmask(bare->channel, (evtchn_port_t)port);
 	}
-	for (; RING_HAS_UNCONSUMED_REQUESTS(&bare->ring); events++)
+	for (; RING_HAS_UNCONSUMED_REQUESTS(&bare->ring); ++*events)
 		answer(bare);
 	RING_PUSH_RESPONSES(&bare->ring);
 	xenevtchn_notify(bare->channel, (evtchn_port_t)bare->port);
-	return events;
+	return true;
 }
 
 static double run(struct bench *b, struct bare *bare, uint64_t count)
@@ -57,10 +59,10 @@ static double run(struct bench *b, struct bare *bare, uint64_t count)
 	lab_patterns(&mailbox(b, 0)->in);
 	mailbox(b, 0)->in.rcx = count;
 	mailbox(b, 0)->in.rdi = LAB_SCRATCH;
-	uint64_t start = now_ms(), more = 1;
+	uint64_t start = now_ms();
 	lab_begin(&b->guest, 0, LAB_OP_WRITES);
-	while (events < count && more)
-		events += more = turn(bare);
+	while (events < count && turn(bare, &events))
+		;
 	double rate = (double)events * 1000.0 / (double)(now_ms() - start);
 	lab_end(&b->guest, 0, 1000);
 	return events == count ? rate : 0;

@@ -106,6 +106,7 @@ void part_views(struct bench *b);
 void part_control(struct bench *b);
 void part_detach(struct bench *b);
 void part_kill(struct bench *b);
+void part_rescue(struct bench *b);
 void part_count(struct bench *b);
 void part_rate(struct bench *b);
 

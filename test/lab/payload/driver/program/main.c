@@ -16,7 +16,7 @@ static const struct part {
 	{"memory", part_memory, false},   {"views", part_views, false},
 	{"control", part_control, false}, {"detach", part_detach, true},
 	{"kill", part_kill, true},        {"count", part_count, false},
-	{"rate", part_rate, true},
+	{"rate", part_rate, true},        {"rescue", part_rescue, true},
 };
 
 static void run(struct bench *b, const struct part *part)
