@@ -158,7 +158,8 @@ void xen_doomed_free(struct xen *xen)
 	struct xen_shared *shared = xen->guard.shared;
 	const uint64_t *set = xen_gfn_set(shared, XEN_GFNS_DOOMED);
 
-	for (uint64_t gfn = 0; shared->undo.doomed && gfn < shared->gfn_limit; gfn++) {
+	for (uint64_t gfn = 0; shared->undo.doomed && gfn < shared->gfn_end[XEN_GFNS_DOOMED];
+	     gfn++) {
 		if (!set[gfn / 64])
 			gfn |= 63;
 		else if (xen_gfn_set_has(shared, XEN_GFNS_DOOMED, gfn))

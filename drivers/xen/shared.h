@@ -97,24 +97,25 @@ struct xen_undo {
 	uint64_t maxmem_kb;
 };
 
-struct xen_shared {
-	uint32_t size; /* of this struct: both programs are of one build */
-	uint32_t domid;
-	uint8_t uuid[16];
-	uint32_t vcpus;
-	uint32_t deadline_ms;  /* 0: none */
-	uint64_t gfn_limit;    /* of the sets behind this struct; a multiple of 64 */
-	_Atomic uint32_t lock; /* enum xen_lock */
-	struct xen_undo undo;
-	struct xen_exchange exchange;
-};
-
 /* Sets of gfns, one bit each, behind the struct; untouched parts cost no memory. */
 enum xen_gfn_set {
 	XEN_GFNS_ACCESS,    /* restricted in the guest's own view */
 	XEN_GFNS_ALLOCATED, /* added by us */
 	XEN_GFNS_DOOMED,    /* of those: to be taken away with the last view */
 	XEN_GFN_SETS
+};
+
+struct xen_shared {
+	uint32_t size; /* of this struct: both programs are of one build */
+	uint32_t domid;
+	uint8_t uuid[16];
+	uint32_t vcpus;
+	uint32_t deadline_ms;           /* 0: none */
+	uint64_t gfn_limit;             /* of the sets behind this struct; a multiple of 64 */
+	uint64_t gfn_end[XEN_GFN_SETS]; /* behind the highest that each ever had */
+	_Atomic uint32_t lock;          /* enum xen_lock */
+	struct xen_undo undo;
+	struct xen_exchange exchange;
 };
 
 static inline size_t xen_shared_size(uint64_t gfn_limit)
@@ -134,6 +135,8 @@ static inline bool xen_gfn_set_has(struct xen_shared *shared, enum xen_gfn_set w
 
 static inline void xen_gfn_set_add(struct xen_shared *shared, enum xen_gfn_set which, uint64_t gfn)
 {
+	if (gfn >= shared->gfn_end[which])
+		shared->gfn_end[which] = gfn + 1;
 	xen_gfn_set(shared, which)[gfn / 64] |= UINT64_C(1) << gfn % 64;
 }
 

@@ -216,7 +216,8 @@ static uint32_t set_run(struct xen_shared *shared, enum xen_gfn_set which, uint6
 	const uint64_t *set = xen_gfn_set(shared, which);
 	uint64_t at = *gfn;
 
-	while (at < shared->gfn_limit && !xen_gfn_set_has(shared, which, at))
+	/* To look further would touch pages that nothing was ever written to. */
+	while (at < shared->gfn_end[which] && !xen_gfn_set_has(shared, which, at))
 		at += set[at / 64] >> at % 64 ? 1 : 64 - at % 64;
 	*gfn = at;
 	uint32_t count = 0;

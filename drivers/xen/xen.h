@@ -65,6 +65,7 @@ struct xen_ring {
 	bool unflushed;
 	bool controls_writes; /* DENY is possible */
 	unsigned strange;     /* requests that made no sense */
+	unsigned looks;       /* for events; see LOOKS_BLIND */
 	uint64_t busy_since;  /* 0: no event is being handled */
 	uint64_t overhead_ns;
 };

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# Does the Xen driver do on a real Xen what the public interface promises? With a guest of two
+# vcpus, which tells itself what it saw. `parts` names the programs' parts to run; all, if empty.
+. /lib/lab.sh
+
+export VMI_DRIVER_PATH=/payload/lib VMI_XEN_GUARD=/payload/vmi-xen-guard VMI_GUARD_VERBOSE=1
+# For 1 ms the scheduler would leave a vcpu alone that only waits for work, at each event.
+xl sched-credit2 -s -r 0
+status=0
+guest test vcpus=2 || exit 1
+for part in $(cat /payload/parts); do
+	echo "LAB note $part at $(cut -d ' ' -f 1 /proc/uptime)"
+	if ! driver "$part" "$DOMID"; then
+		status=1
+	fi
+done
+xl destroy test
+exit "$status"
