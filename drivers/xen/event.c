@@ -256,11 +256,11 @@ enum vmi_status xen_event_flush(void *self, struct vmi_error *err)
 	}
 	if (!ring->unflushed || xen->guard.released)
 		return VMI_OK;
-	ring->unflushed = false;
-	/* Without its channel Xen can still be told the long way. */
+	/* Without its channel Xen can still be told the long way; what failed is tried again. */
 	if (xenevtchn_notify(ring->channel, (evtchn_port_t)ring->port) &&
 	    xc_monitor_resume(xen->xc, xen->domain.id))
 		return xen_fail(err, "telling Xen of the answers");
+	ring->unflushed = false;
 	return VMI_OK;
 }
 
