@@ -48,7 +48,7 @@ if ! fresh all "$L"/* "$LAB"/dom0/* "$LAB"/guest/* "$LAB"/linux/* "$LAB/packages
 	need_tools
 	step fetch "$L/fetch.sh" "$L/lock"
 	step bochs "$L/bochs.sh" "$L/bochs.patch"
-	step image "$L/image.sh" "$L"/*.py "$LAB"/dom0/* "$LAB"/linux/* "$CACHE/debs/list"
+	step image "$L/image.sh" "$L/cpio.py" "$L/kernel.py" "$LAB"/dom0/* "$LAB"/linux/* "$CACHE/debs/list"
 	step guest "$L/guest.sh" "$LAB"/guest/* "$CACHE/debs/list"
 	WANT=$all
 	mark all

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# test.sh [NAME [OPTION..]]: build payload/NAME (default: smoke) and run it; OPTIONs are run.sh's.
+# test.sh [NAME [OPTION..]]: build payload/NAME (default: smoke) and run it; OPTIONs are run.sh's, but for -l.
 #
 # A payload's folder holds run.sh, which dom0 runs, and what that needs: each .c file becomes a
 # program, with client.h and libxenctrl at hand; a lab.needs is run.sh's; a build.sh, if there is
@@ -39,6 +39,6 @@ cp "$source/run.sh" "$payload/"
 [ ! -e "$source/build.sh" ] || sh "$source/build.sh" "$payload"
 
 status=0
-"$LAB/run.sh" -l "$work/console" "$@" "$payload" || status=$?
+"$LAB/run.sh" "$@" -l "$work/console" "$payload" || status=$?
 [ "$status" -ne 77 ] || exit 77
 "$LAB/results.py" "$work/console" "$status"

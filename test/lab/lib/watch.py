@@ -58,7 +58,7 @@ def main():
     seconds, serial, log = float(sys.argv[1]), sys.argv[2], sys.argv[3]
     # A signal to us must not leave the emulator behind.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(128 + number))
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     with open(serial, "wb"):
         pass
     start = time.monotonic()

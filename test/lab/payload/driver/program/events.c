@@ -126,11 +126,9 @@ static bool cr3_same(struct bench *b)
 {
 	const struct vmi_monitor monitor = {
 		.kind = VMI_MONITOR_REGISTER, .reg = VMI_CR3, .every_write = 1};
-	const struct control c = control_of(b, VMI_CR3);
-	struct watch *w = watch_new(b, NULL);
 
-	WORKS(monitor_on(b, &monitor));
-	HOLDS(write_watched(w, &c, c.own) && w->count == 0);
+	/* Xen has no events for writes that change nothing, and the driver says so. */
+	HOLDS(monitor_on(b, &monitor) == VMI_ERR_UNSUPPORTED);
 	return true;
 }
 
