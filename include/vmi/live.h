@@ -100,7 +100,8 @@ struct vmi_monitor {
 	uint32_t msr;
 	uint8_t vector;
 	uint8_t userspace;
-	uint8_t every_write; /**< REGISTER, MSR: also writes that change nothing */
+	uint8_t every_write; /**< MSR: also writes that change nothing; Xen has no such events of
+				registers */
 	uint64_t ignore;     /**< REGISTER: changes of only these bits raise no event */
 };
 
