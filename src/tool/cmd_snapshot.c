@@ -33,9 +33,9 @@ struct snapshot {
 
 bool snapshot_list_add(struct snapshot_list *list, struct snapshot_stretch stretch)
 {
-	struct snapshot_stretch *last = list->list + list->count - 1;
+	struct snapshot_stretch *last = list->count ? &list->list[list->count - 1] : NULL;
 
-	if (list->count && last->gpa + last->size == stretch.gpa &&
+	if (last && last->gpa + last->size == stretch.gpa &&
 	    last->offset + last->size == stretch.offset) {
 		last->size += stretch.size;
 		return true;
