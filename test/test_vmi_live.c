@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "live_run.h"
+#include "monitor.h"
 
 enum { ALL = VMI_ACCESS_R | VMI_ACCESS_W | VMI_ACCESS_X };
 
@@ -365,6 +366,50 @@ static void filters(void **state)
 	script_end(fake);
 }
 
+/* ---- a terminal ----------------------------------------------------------------------------- */
+
+/* It is spared what nobody can follow; nothing of it is uncounted. */
+static void storm_on_a_terminal(void **state)
+{
+	static const struct watch watch;
+	struct vmi_event event = write_cr3(0x1000);
+	struct tally tally = {.begun_ns = clock_ns()};
+	char name[] = "/tmp/vmi-live-test.XXXXXX", text[512];
+	struct out out;
+	int fd = mkstemp(name);
+
+	(void)state;
+	unlink(name);
+	assert_int_equal(out_init(&out, fd, false, OUT_SIZE), 0);
+	out.terminal = true;
+	tally.second_ns = clock_ns();
+	for (unsigned i = 1; i <= 2500; i++) {
+		tally.events = i;
+		monitor_print(&out, &tally, &watch, &event);
+	}
+	assert_int_equal(tally.not_shown, 1500);
+	assert_int_equal(tally.hidden, 1500);
+	monitor_print_hidden(&out, &tally, tally.second_ns + 999999999);
+	assert_int_equal(tally.hidden, 1500);
+	monitor_print_hidden(&out, &tally, tally.second_ns + 1000000000);
+	assert_int_equal(tally.hidden, 0);
+	tally.events = 2501;
+	tally.second_ns = clock_ns();
+	monitor_print(&out, &tally, &watch, &event);
+	tally.why = "signal";
+	tally.ended_ns = tally.begun_ns + 1500000000;
+	monitor_print_summary(&out, &tally);
+	out_flush(&out);
+	off_t end = lseek(fd, 0, SEEK_END);
+	ssize_t n = pread(fd, text, sizeof(text) - 1, end - (off_t)sizeof(text) + 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "\n... 1500 more events in this second\n2501 "));
+	assert_non_null(strstr(text, "2501 events in 1.500 s; 1500 not shown; "));
+	out_deinit(&out);
+	close(fd);
+}
+
 #define LIVE(test) cmocka_unit_test(test)
 
 int main(void)
@@ -381,6 +426,7 @@ int main(void)
 		LIVE(memory_filter),
 		LIVE(a_write_is_no_read),
 		LIVE(filters),
+		LIVE(storm_on_a_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
