@@ -32,6 +32,12 @@ static void target_warn(const struct vmi_target *view, const char *fmt, ...)
 	va_end(ap);
 }
 
+void vmi_progress(const struct vmi_open_options *options, uint64_t done, uint64_t total)
+{
+	if (options->progress)
+		options->progress(options->progress_context, done, total);
+}
+
 static void target_put(struct target *target)
 {
 	if (!target || atomic_fetch_sub(&target->handles, 1) != 1)
@@ -144,7 +150,12 @@ static enum vmi_status open_target(struct vmi **out, struct target *target,
 {
 	enum vmi_status st = VMI_OK;
 
-	target->view = (struct vmi_target){target->name, target->source, target_warn};
+	target->view = (struct vmi_target){
+		.name = target->name,
+		.source = target->source,
+		.warn = target_warn,
+		.options = options,
+	};
 	if (!target->ops && options->driver)
 		st = driver_find(options->driver, &target->ops, err);
 	else if (!target->ops && !(target->ops = driver_probe(target)))

@@ -143,6 +143,13 @@ const uint8_t *vmi_source_map(const struct vmi_source *source)
 	return source->map;
 }
 
+const uint8_t *vmi_source_at(const struct vmi_source *source, uint64_t offset, size_t len)
+{
+	if (!source->map || len > source->size || offset > source->size - len)
+		return NULL;
+	return source->map + offset;
+}
+
 enum vmi_status vmi_source_read(const struct vmi_source *source, uint64_t offset, void *buf,
 				size_t len, struct vmi_error *err)
 {

@@ -330,6 +330,15 @@ static enum vmi_status elf_run_next(void *self, vmi_gpa from, struct vmi_run *ru
 	return extents_run_next(&elf->extents, from, run);
 }
 
+static enum vmi_status elf_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+				       struct vmi_error *err)
+{
+	const struct elf *elf = self;
+
+	(void)err;
+	return extents_absent_next(&elf->extents, from, run);
+}
+
 static enum vmi_status elf_registers_get(void *self, unsigned vcpu, struct vmi_registers *regs,
 					 struct vmi_error *err)
 {
@@ -349,6 +358,9 @@ const struct vmi_driver_ops driver_elf = {
 	.close = elf_close,
 	.info = elf_info,
 	.vmcoreinfo = elf_vmcoreinfo,
-	.page = {.get = elf_page_get, .put = elf_page_put, .run_next = elf_run_next},
+	.page = {.get = elf_page_get,
+		 .put = elf_page_put,
+		 .run_next = elf_run_next,
+		 .absent_next = elf_absent_next},
 	.registers = {.get = elf_registers_get},
 };

@@ -414,3 +414,27 @@ enum vmi_status extents_run_next(const struct extents *x, vmi_gpa from, struct v
 		.gpa = start, .size = size, .kind = hole ? VMI_RUN_ZERO : VMI_RUN_SAVED};
 	return VMI_OK;
 }
+
+enum vmi_status extents_absent_next(const struct extents *x, vmi_gpa from, struct vmi_run *run)
+{
+	size_t low = 0;
+
+	for (size_t high = x->absent_count; low < high;) {
+		size_t i = low + (high - low) / 2;
+		if (x->absent[i].gpa + x->absent[i].size <= from)
+			low = i + 1;
+		else
+			high = i;
+	}
+	if (low == x->absent_count)
+		return VMI_END;
+
+	const struct segment *s = &x->absent[low];
+	vmi_gpa start = from > s->gpa ? from : s->gpa;
+	*run = (struct vmi_run){
+		.gpa = start,
+		.size = s->gpa + s->size - start,
+		.kind = s->kind == SEGMENT_CUT ? VMI_RUN_CUT : VMI_RUN_EXCLUDED,
+	};
+	return VMI_OK;
+}

@@ -82,5 +82,7 @@ VMI_CHECKED enum vmi_status extents_page_get(const struct extents *extents, vmi_
 void extents_page_put(struct vmi_page *page);
 VMI_CHECKED enum vmi_status extents_run_next(const struct extents *extents, vmi_gpa from,
 					     struct vmi_run *run);
+VMI_CHECKED enum vmi_status extents_absent_next(const struct extents *extents, vmi_gpa from,
+						struct vmi_run *run);
 
 #endif

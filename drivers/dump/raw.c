@@ -80,6 +80,15 @@ static enum vmi_status raw_run_next(void *self, vmi_gpa from, struct vmi_run *ru
 	return extents_run_next(&raw->extents, from, run);
 }
 
+static enum vmi_status raw_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+				       struct vmi_error *err)
+{
+	const struct raw *raw = self;
+
+	(void)err;
+	return extents_absent_next(&raw->extents, from, run);
+}
+
 const struct vmi_driver_ops driver_raw = {
 	.name = "raw",
 	.state_size = sizeof(struct raw),
@@ -88,5 +97,8 @@ const struct vmi_driver_ops driver_raw = {
 	.open = raw_open,
 	.close = raw_close,
 	.info = raw_info,
-	.page = {.get = raw_page_get, .put = raw_page_put, .run_next = raw_run_next},
+	.page = {.get = raw_page_get,
+		 .put = raw_page_put,
+		 .run_next = raw_run_next,
+		 .absent_next = raw_absent_next},
 };
