@@ -29,10 +29,14 @@ extern const struct vmi_container_ops container_xz;
 
 static const struct vmi_container_ops *const containers[] = {
 #ifdef VMI_WITH_ZLIB
-	&container_gzip, &container_zlib,
+	&container_gzip,
+	&container_zlib,
 #endif
 #ifdef VMI_WITH_LZ4
 	&container_lz4,
+#endif
+#ifdef VMI_WITH_ZSTD
+	&container_zstd,
 #endif
 	NULL, /* behind the last */
 };
