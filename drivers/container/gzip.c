@@ -101,8 +101,8 @@ static enum vmi_status remember(struct gzip *gzip, struct inflater *in, const ui
 		return VMI_OK;
 	enum vmi_status st = inflater_save(in, end, &state, &len, err);
 	return st || !state ? st
-			    : checkpoints_add(&gzip->seek.points, gzip->seek.size, in->at, state,
-					      len, err);
+			    : checkpoints_add(&gzip->seek.points, gzip->seek.size,
+					      inflater_position(in), state, len, err);
 }
 
 static enum vmi_status inflate_all(struct gzip *gzip, struct inflater *in, uint8_t *buffer,
@@ -118,7 +118,7 @@ static enum vmi_status inflate_all(struct gzip *gzip, struct inflater *in, uint8
 		seek->size += got;
 		if (st)
 			break;
-		vmi_progress(target->options, in->at, vmi_source_size(gzip->outer));
+		vmi_progress(target->options, inflater_position(in), vmi_source_size(gzip->outer));
 		st = remember(gzip, in, piece + got, err);
 		memmove(buffer, buffer + SEEK_PIECE, HISTORY);
 	}

@@ -13,7 +13,7 @@
 #include "inflater.h"
 #include "pack.h"
 
-static uint64_t position(const struct inflater *in)
+uint64_t inflater_position(const struct inflater *in)
 {
 	return in->at - in->z.avail_in;
 }
@@ -174,7 +174,7 @@ static uint32_t sum_add(enum wrapping wrapping, uint32_t sum, const uint8_t *byt
 static enum vmi_status member_end(struct inflater *in, struct vmi_error *err)
 {
 	size_t len = in->wrapping == WRAPPING_GZIP ? 8 : 4;
-	uint64_t at = position(in) - ((unsigned)in->z.data_type & 63) / 8;
+	uint64_t at = inflater_position(in) - ((unsigned)in->z.data_type & 63) / 8;
 	const uint8_t *bytes;
 
 	in->inside = false;
@@ -218,8 +218,8 @@ static enum vmi_status refill(struct inflater *in, struct vmi_error *err)
 static enum vmi_status damaged(const struct inflater *in, struct vmi_error *err)
 {
 	return vmi_fail(err, VMI_ERR_CORRUPT,
-			"damaged at or shortly before file offset 0x%" PRIx64 " (%s)", position(in),
-			in->z.msg ? in->z.msg : "zlib does not say how");
+			"damaged at or shortly before file offset 0x%" PRIx64 " (%s)",
+			inflater_position(in), in->z.msg ? in->z.msg : "zlib does not say how");
 }
 
 /* One call of zlib, which returns at the end of a block. */
@@ -240,7 +240,7 @@ static enum vmi_status step(struct inflater *in, struct vmi_error *err)
 					   : damaged(in, err);
 	unsigned type = (unsigned)in->z.data_type;
 	if (type & 128)
-		in->block_bit = position(in) * 8 - (type & 63);
+		in->block_bit = inflater_position(in) * 8 - (type & 63);
 	return (type & 128 && type & 64) || code == Z_STREAM_END ? member_end(in, err) : VMI_OK;
 }
 
@@ -298,7 +298,7 @@ static struct saved saved_read(const uint8_t *from)
 static bool place_find(struct inflater *in, struct saved *saved)
 {
 	unsigned type = (unsigned)in->z.data_type;
-	uint64_t bit = position(in) * 8 - (type & 63);
+	uint64_t bit = inflater_position(in) * 8 - (type & 63);
 	long mark = inflateMark(&in->z);
 
 	*saved = (struct saved){.last = type & 64 ? 1 : 0, .bit = bit, .block_bit = in->block_bit};

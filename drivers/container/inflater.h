@@ -37,6 +37,9 @@ VMI_CHECKED enum vmi_status inflater_init(struct inflater *in, const struct vmi_
 					  enum wrapping wrapping, struct vmi_error *err);
 void inflater_deinit(struct inflater *in);
 
+/* The file offset behind what was taken so far. */
+uint64_t inflater_position(const struct inflater *in);
+
 /*
  * Up to `len` bytes; *got of them came, on failure too. VMI_END: there are no more.
  * VMI_ERR_CORRUPT: they are damaged, or cut off, at the file offset that it says.
