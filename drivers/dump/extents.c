@@ -438,3 +438,36 @@ enum vmi_status extents_absent_next(const struct extents *x, vmi_gpa from, struc
 	};
 	return VMI_OK;
 }
+
+/* ---- for a driver's table ------------------------------------------------------------------- */
+
+enum vmi_status extents_self_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+				 struct vmi_error *err)
+{
+	return extents_page_get(self, gfn, page, err);
+}
+
+void extents_self_put(void *self, struct vmi_page *page)
+{
+	(void)self;
+	extents_page_put(page);
+}
+
+enum vmi_status extents_self_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+				      struct vmi_error *err)
+{
+	(void)err;
+	return extents_run_next(self, from, run);
+}
+
+enum vmi_status extents_self_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+					 struct vmi_error *err)
+{
+	(void)err;
+	return extents_absent_next(self, from, run);
+}
+
+void extents_self_close(void *self)
+{
+	extents_deinit(self);
+}

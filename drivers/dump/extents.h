@@ -85,4 +85,14 @@ VMI_CHECKED enum vmi_status extents_run_next(const struct extents *extents, vmi_
 VMI_CHECKED enum vmi_status extents_absent_next(const struct extents *extents, vmi_gpa from,
 						struct vmi_run *run);
 
+/* The same, as a driver's table wants them whose state begins with its struct extents. */
+VMI_CHECKED enum vmi_status extents_self_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+					     struct vmi_error *err);
+void extents_self_put(void *self, struct vmi_page *page);
+VMI_CHECKED enum vmi_status extents_self_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+						  struct vmi_error *err);
+VMI_CHECKED enum vmi_status extents_self_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+						     struct vmi_error *err);
+void extents_self_close(void *self);
+
 #endif
