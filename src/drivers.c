@@ -12,6 +12,8 @@
 extern const struct vmi_driver_ops driver_elf;
 #endif
 extern const struct vmi_driver_ops driver_lime;
+extern const struct vmi_driver_ops driver_avml;
+extern const struct vmi_driver_ops driver_qemu_migration;
 extern const struct vmi_driver_ops driver_unreadable;
 extern const struct vmi_driver_ops driver_raw;
 
@@ -19,7 +21,7 @@ static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
 	&driver_elf,
 #endif
-	&driver_lime,
+	&driver_lime,       &driver_avml, &driver_qemu_migration,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
 };
@@ -132,6 +134,8 @@ const char *vmi_feature(unsigned index)
 		"driver elf (libelf)",
 #endif
 		"driver lime",
+		"driver avml",
+		"driver qemu-migration",
 		"driver raw",
 #ifdef VMI_WITH_XEN
 		"driver xen (a module)",
