@@ -11,6 +11,9 @@
 #ifdef VMI_WITH_ELF
 extern const struct vmi_driver_ops driver_elf;
 #endif
+extern const struct vmi_driver_ops driver_lime;
+extern const struct vmi_driver_ops driver_avml;
+extern const struct vmi_driver_ops driver_qemu_migration;
 extern const struct vmi_driver_ops driver_unreadable;
 extern const struct vmi_driver_ops driver_raw;
 
@@ -18,6 +21,7 @@ static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
 	&driver_elf,
 #endif
+	&driver_lime,       &driver_avml, &driver_qemu_migration,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
 };
@@ -129,6 +133,9 @@ const char *vmi_feature(unsigned index)
 #ifdef VMI_WITH_ELF
 		"driver elf (libelf)",
 #endif
+		"driver lime",
+		"driver avml",
+		"driver qemu-migration",
 		"driver raw",
 #ifdef VMI_WITH_XEN
 		"driver xen (a module)",
