@@ -11,6 +11,7 @@
 #ifdef VMI_WITH_ELF
 extern const struct vmi_driver_ops driver_elf;
 #endif
+extern const struct vmi_driver_ops driver_kdump;
 extern const struct vmi_driver_ops driver_unreadable;
 extern const struct vmi_driver_ops driver_raw;
 
@@ -18,6 +19,7 @@ static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
 	&driver_elf,
 #endif
+	&driver_kdump,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
 };
@@ -129,9 +131,25 @@ const char *vmi_feature(unsigned index)
 #ifdef VMI_WITH_ELF
 		"driver elf (libelf)",
 #endif
+		"driver kdump",
 		"driver raw",
 #ifdef VMI_WITH_XEN
 		"driver xen (a module)",
+#endif
+		"container flattened",
+#ifdef VMI_WITH_LIBDEFLATE
+		"codec zlib (libdeflate)",
+#elif defined(VMI_WITH_ZLIB)
+		"codec zlib (zlib)",
+#endif
+#ifdef VMI_WITH_LZO
+		"codec lzo (liblzo2, GPL)",
+#endif
+#ifdef VMI_WITH_SNAPPY
+		"codec snappy (libsnappy)",
+#endif
+#ifdef VMI_WITH_ZSTD
+		"codec zstd (libzstd)",
 #endif
 		"x86 paging: legacy, pae, 4level, 5level",
 	};

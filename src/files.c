@@ -14,8 +14,10 @@ enum {
 	HEAD_BYTES = 4096
 };
 
+extern const struct vmi_container_ops container_flattened;
+
 static const struct vmi_container_ops *const containers[] = {
-	NULL, /* behind the last */
+	&container_flattened, NULL, /* behind the last */
 };
 
 static const struct vmi_container_ops *container_probe(const struct vmi_source *source)
