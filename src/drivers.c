@@ -11,6 +11,7 @@
 #ifdef VMI_WITH_ELF
 extern const struct vmi_driver_ops driver_elf;
 #endif
+extern const struct vmi_driver_ops driver_kdump;
 extern const struct vmi_driver_ops driver_lime;
 extern const struct vmi_driver_ops driver_avml;
 extern const struct vmi_driver_ops driver_qemu_migration;
@@ -21,6 +22,7 @@ static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
 	&driver_elf,
 #endif
+	&driver_kdump,
 	&driver_lime,       &driver_avml, &driver_qemu_migration,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
@@ -133,6 +135,7 @@ const char *vmi_feature(unsigned index)
 #ifdef VMI_WITH_ELF
 		"driver elf (libelf)",
 #endif
+		"driver kdump",
 		"driver lime",
 		"driver avml",
 		"driver qemu-migration",

@@ -15,9 +15,6 @@ static const struct signature {
 	const char *advice;
 } signatures[] = {
 	{"\177ELF", 4, "an ELF file", NULL},
-	{"KDUMP   ", 8, "a kdump-compressed dump", NULL},
-	{"DISKDUMP", 8, "a diskdump", NULL},
-	{"makedumpfile\0\0\0\0", 16, "a flattened kdump stream", NULL},
 	{"PAGEDU64", 8, "a Windows crash dump", NULL},
 	{"PAGEDUMP", 8, "a 32-bit Windows crash dump", NULL},
 	{"Xen saved domain, xl format", 27, "a Xen save file", NULL},
