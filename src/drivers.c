@@ -11,6 +11,8 @@
 #ifdef VMI_WITH_ELF
 extern const struct vmi_driver_ops driver_elf;
 #endif
+extern const struct vmi_driver_ops driver_windows;
+extern const struct vmi_driver_ops driver_vmware;
 extern const struct vmi_driver_ops driver_unreadable;
 extern const struct vmi_driver_ops driver_raw;
 
@@ -18,6 +20,8 @@ static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
 	&driver_elf,
 #endif
+	&driver_windows,
+	&driver_vmware,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
 };
@@ -129,6 +133,8 @@ const char *vmi_feature(unsigned index)
 #ifdef VMI_WITH_ELF
 		"driver elf (libelf)",
 #endif
+		"driver windows",
+		"driver vmware",
 		"driver raw",
 #ifdef VMI_WITH_XEN
 		"driver xen (a module)",
