@@ -184,30 +184,38 @@ static enum vmi_status take_tag(struct vmware_cpus *cpus, const struct vmware_ta
 	return st;
 }
 
-enum vmi_status vmware_cpus_open(struct vmware_cpus *cpus, const struct vmi_source *state,
-				 const struct vmi_target *target, struct vmi_error *err)
+static enum vmi_status take_group(struct vmware_cpus *cpus, const struct vmi_source *state,
+				  uint64_t *count, struct vmi_error *err)
 {
 	struct vmware_tags tags;
 	struct vmware_tag tag;
-	uint64_t count = 0;
 	enum vmi_status st = vmware_group_find(&tags, state, "cpu", err);
 
-	if (st == VMI_ERR_NOT_FOUND) {
-		target->warn(target, "the state has no group 'cpu': no registers");
-		return VMI_OK;
-	}
 	while (!st && !(st = vmware_tag_next(&tags, &tag, err))) {
 		if (!strcmp(tag.name, "cpu:numVCPUs") && !tag.is_block)
-			st = vmware_tag_number(&tags, &tag, &count, err);
+			st = vmware_tag_number(&tags, &tag, count, err);
 		else if (is_register(&tag))
 			st = take_tag(cpus, &tags, &tag, err);
 	}
-	if (st == VMI_END)
-		st = VMI_OK;
-	if (!st && count && count != cpus->count)
+	return st;
+}
+
+enum vmi_status vmware_cpus_open(struct vmware_cpus *cpus, const struct vmi_source *state,
+				 const struct vmi_target *target, struct vmi_error *err)
+{
+	struct vmi_error why = {0};
+	uint64_t count = 0;
+	enum vmi_status st = take_group(cpus, state, &count, &why);
+
+	if (st == VMI_ERR_NOMEM)
+		return vmi_fail(err, st, "%s", why.text);
+	/* The memory is good without. */
+	if (st != VMI_END)
+		target->warn(target, "registers are missing: %s", why.text);
+	else if (count != cpus->count)
 		target->warn(target, "the state has registers of %u of its %llu vcpus", cpus->count,
 			     (unsigned long long)count);
-	return st;
+	return VMI_OK;
 }
 
 void vmware_cpus_close(struct vmware_cpus *cpus)
