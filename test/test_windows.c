@@ -498,9 +498,9 @@ static void refused(void **state)
 		     "does not say of what type");
 	dump_refused(&(struct mk_windows){.type = 77}, VMI_ERR_UNSUPPORTED, "of type 77");
 	dump_refused(&(struct mk_windows){.type = 1}, VMI_ERR_CORRUPT,
-		     "its 1162297680 runs of memory are not 1 to 42");
-	dump_refused(&(struct mk_windows){.type = 1, .runs = {{0, 1}}, .claim_runs = 43},
-		     VMI_ERR_CORRUPT, "its 43 runs of memory");
+		     "its 1162297680 runs of memory are not 1 to 43");
+	dump_refused(&(struct mk_windows){.type = 1, .runs = {{0, 1}}, .claim_runs = 44},
+		     VMI_ERR_CORRUPT, "its 44 runs of memory");
 	dump_refused(&(struct mk_windows){.type = 1, .runs = {{8, 1}, {2, 1}}}, VMI_ERR_CORRUPT,
 		     "that ascend");
 	dump_refused(&(struct mk_windows){.type = 1, .runs = {{8, 1}}, .cut = PAGE},

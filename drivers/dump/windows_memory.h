@@ -15,7 +15,7 @@ enum {
 	WINDOWS_DEBUGGER_DATA = 0x80,
 	WINDOWS_MEMORY = 0x88, /* runs, filler, pages, then {first page, pages} each */
 	WINDOWS_RUN = 0x98,
-	WINDOWS_RUNS_MAX = 42,
+	WINDOWS_RUNS_MAX = 43,
 	WINDOWS_CONTEXT = 0x348,
 	WINDOWS_TYPE = 0xf98,
 
