@@ -32,7 +32,8 @@ static const struct vmi_container_ops *const containers[] = {
 	&container_flattened,
 	&container_libvirt,
 #ifdef VMI_WITH_ZLIB
-	&container_gzip, &container_zlib,
+	&container_gzip,
+	&container_zlib,
 #endif
 	NULL, /* behind the last */
 };
