@@ -14,6 +14,7 @@ enum {
 	HEAD_BYTES = 4096
 };
 
+extern const struct vmi_container_ops container_flattened, container_libvirt;
 #ifdef VMI_WITH_ZLIB
 extern const struct vmi_container_ops container_gzip, container_zlib;
 #endif
@@ -28,6 +29,8 @@ extern const struct vmi_container_ops container_xz;
 #endif
 
 static const struct vmi_container_ops *const containers[] = {
+	&container_flattened,
+	&container_libvirt,
 #ifdef VMI_WITH_ZLIB
 	&container_gzip,
 	&container_zlib,
