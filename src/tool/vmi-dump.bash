@@ -5,7 +5,7 @@ _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local commands="info regs translate read string strings find maps convert"
-	local options="--json --quiet --driver --no-mmap --help"
+	local options="--json --quiet --driver --no-mmap --keep-index --help"
 	local command= word i
 
 	COMPREPLY=()
