@@ -27,6 +27,8 @@ import shutil
 import struct
 import sys
 
+import malformed_streams
+
 PAGE = 4096
 PAGES = 64
 ROOT = 0x3000
@@ -340,7 +342,6 @@ def raws(out, rng):
 def others(out):
     for name, head, why in (
             ("kdump", b"KDUMP   ", "a format that is not built in"),
-            ("lime", b"EMiL\1\0\0\0", "a format that is not built in"),
             ("gzip", b"\x1f\x8b\x08\0", "compressed"),
             ("zstd", b"\x28\xb5\x2f\xfd", "compressed")):
         out.write("other-%s" % name, head + MEMORY[len(head):], "reject", why)
@@ -370,6 +371,7 @@ def main(arguments):
     elf_rejected(out)
     elf_any(out, rng)
     raws(out, rng)
+    malformed_streams.add(out, rng, MEMORY, ROOT, GOOD)
     others(out)
     with open(marker, "w") as file:
         json.dump(out.manifest, file, indent=1)
