@@ -20,8 +20,7 @@ static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
 	&driver_elf,
 #endif
-	&driver_windows,
-	&driver_vmware,
+	&driver_windows,    &driver_vmware,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
 };
