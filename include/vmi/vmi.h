@@ -154,9 +154,8 @@ enum { VMI_LAYOUT_MAX = 2 };
  *
  * VMI_ERR_NOT_FOUND  nothing says so, or the target is no flat memory
  */
-VMI_API VMI_CHECKED enum vmi_status vmi_layout_guess(struct vmi *vm,
-						     struct vmi_layout layout[VMI_LAYOUT_MAX],
-						     struct vmi_error *err);
+VMI_API VMI_CHECKED enum vmi_status
+vmi_layout_guess(struct vmi *vm, struct vmi_layout layout[VMI_LAYOUT_MAX], struct vmi_error *err);
 
 /** Open an image that lies in memory; the bytes are borrowed until the last handle is closed. */
 VMI_API VMI_CHECKED enum vmi_status vmi_open_memory(struct vmi **vm, const void *bytes, size_t len,
