@@ -23,23 +23,13 @@ static enum vmi_status open_with(struct vmi **vm, const uint8_t *bytes, size_t s
 	return vmi_open_memory(vm, bytes, size, &options, err);
 }
 
-static uint8_t *buffer(size_t size)
-{
-	uint8_t *bytes = malloc(size);
-
-	assert_non_null(bytes);
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = mk_byte(i, 0);
-	return bytes;
-}
-
 static void given(void **state)
 {
 	static const struct vmi_layout layout[] = {
 		{.gpa = 0x100000000, .size = 3 * PAGE, .offset = 5 * PAGE},
 		{.gpa = 0, .size = 4 * PAGE, .offset = 0},
 		{.gpa = 0x8010, .size = 100, .offset = 0x4001}};
-	uint8_t *bytes = buffer(8 * PAGE), got[100];
+	uint8_t *bytes = image_buffer(8 * PAGE), got[100];
 	struct vmi_error err = {0};
 	struct vmi_page page;
 	struct vmi *vm;
@@ -87,7 +77,7 @@ static void refused(void **state)
 		 1,
 		 "beyond the 52 address bits of x86"},
 	};
-	uint8_t *bytes = buffer(8 * PAGE);
+	uint8_t *bytes = image_buffer(8 * PAGE);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

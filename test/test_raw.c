@@ -10,21 +10,10 @@ enum { PAGE = VMI_PAGE_SIZE };
 
 static const struct vmi_open_options by_name = {.size = sizeof(by_name), .driver = "raw"};
 
-/* A buffer that describes itself, as mk_elf()'s memory does. */
-static uint8_t *buffer(size_t size)
-{
-	uint8_t *bytes = malloc(size);
-
-	assert_non_null(bytes);
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = mk_byte(i, 0);
-	return bytes;
-}
-
 static void flat(void **state)
 {
 	const size_t size = 16 * PAGE;
-	uint8_t *bytes = buffer(size);
+	uint8_t *bytes = image_buffer(size);
 	struct vmi_error err = {0};
 	struct vmi_registers regs;
 	struct vmi_page page;
@@ -57,7 +46,7 @@ static void flat(void **state)
 static void odd_size(void **state)
 {
 	const size_t size = 2 * PAGE + 100;
-	uint8_t *bytes = buffer(size);
+	uint8_t *bytes = image_buffer(size);
 	struct vmi_error err = {0};
 	struct vmi *vm = NULL;
 	uint8_t byte;
@@ -137,7 +126,7 @@ static void other_formats(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		uint8_t *bytes = buffer(4 * PAGE);
+		uint8_t *bytes = image_buffer(4 * PAGE);
 		struct vmi_error err = {0};
 		struct vmi *vm = NULL;
 		memcpy(bytes, cases[i].head, cases[i].len);
@@ -154,7 +143,7 @@ static void other_formats(void **state)
 /* Two bytes that could be of a zlib stream are no reason to refuse memory; an odd size is. */
 static void perhaps_zlib(void **state)
 {
-	uint8_t *bytes = buffer(4 * PAGE);
+	uint8_t *bytes = image_buffer(4 * PAGE);
 	struct vmi_error err = {0};
 	struct vmi *vm = NULL;
 
