@@ -9,15 +9,19 @@
 #include "handle.h"
 
 #ifdef VMI_WITH_ELF
+extern const struct vmi_driver_ops driver_xen_core;
 extern const struct vmi_driver_ops driver_elf;
 #endif
+extern const struct vmi_driver_ops driver_xen_save;
 extern const struct vmi_driver_ops driver_unreadable;
 extern const struct vmi_driver_ops driver_raw;
 
 static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
+	&driver_xen_core, /* ELF files, too */
 	&driver_elf,
 #endif
+	&driver_xen_save,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
 };
@@ -127,8 +131,10 @@ const char *vmi_feature(unsigned index)
 {
 	static const char *const features[] = {
 #ifdef VMI_WITH_ELF
+		"driver xen-core (libelf)",
 		"driver elf (libelf)",
 #endif
+		"driver xen-save",
 		"driver raw",
 #ifdef VMI_WITH_XEN
 		"driver xen (a module)",

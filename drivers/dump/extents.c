@@ -66,6 +66,26 @@ enum vmi_status segments_add(struct segments *segments, const struct vmi_source 
 	return VMI_OK;
 }
 
+enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa gpa, uint64_t size,
+				  struct vmi_error *err)
+{
+	if (gpa >= GPA_END)
+		return VMI_OK;
+	return segments_push(segments, gpa, min_u64(size, GPA_END - gpa), 0, SEGMENT_HOLE)
+		       ? VMI_OK
+		       : no_memory(err);
+}
+
+void segments_reverse(struct segments *segments)
+{
+	for (size_t low = 0, high = segments->count; low + 1 < high; low++) {
+		struct segment other = segments->list[--high];
+		segments->list[high] = segments->list[low];
+		segments->list[low] = other;
+	}
+	segments->reversed = true;
+}
+
 void segments_deinit(struct segments *segments)
 {
 	free(segments->list);
@@ -149,11 +169,12 @@ static size_t unpainted(struct intervals *iv, size_t i)
 	return i;
 }
 
-static void paint(struct intervals *iv, const struct segments *segments, enum segment_kind kind)
+/* `kinds` has a bit for each kind to paint now. */
+static void paint(struct intervals *iv, const struct segments *segments, unsigned kinds)
 {
 	for (size_t k = 0; k < segments->count; k++) {
 		const struct segment *s = &segments->list[k];
-		if (s->kind != kind)
+		if (!(kinds >> s->kind & 1))
 			continue;
 		size_t i = unpainted(iv, search(iv->bound, iv->count, s->gpa));
 		while (i < iv->count && iv->bound[i] < s->gpa + s->size) {
@@ -240,18 +261,20 @@ enum vmi_status extents_build(struct extents *x, const struct segments *segments
 		extents_deinit(x);
 		return no_memory(err);
 	}
-	paint(&iv, segments, SEGMENT_HELD);
-	paint(&iv, segments, SEGMENT_CUT);
-	paint(&iv, segments, SEGMENT_LEFT_OUT);
+	paint(&iv, segments,
+	      1u << SEGMENT_HELD | 1u << SEGMENT_HOLE |
+		      (segments->reversed ? 1u << SEGMENT_LEFT_OUT : 0));
+	paint(&iv, segments, 1u << SEGMENT_CUT);
+	paint(&iv, segments, 1u << SEGMENT_LEFT_OUT);
 	for (size_t i = 0; i + 1 < iv.count; i++) {
-		if (!iv.owner[i])
+		if (!iv.owner[i] || iv.owner[i]->kind == SEGMENT_HOLE)
 			continue;
 		if (iv.owner[i]->kind == SEGMENT_HELD)
 			append_held(x, iv.owner[i], iv.bound[i], iv.bound[i + 1]);
 		else
 			append_absent(x, iv.owner[i], iv.bound[i], iv.bound[i + 1]);
+		x->end = iv.bound[i + 1];
 	}
-	x->end = iv.count ? iv.bound[iv.count - 1] : 0;
 	intervals_deinit(&iv);
 	if (x->count)
 		derive(x, segments);
@@ -437,4 +460,30 @@ enum vmi_status extents_absent_next(const struct extents *x, vmi_gpa from, struc
 		.kind = s->kind == SEGMENT_CUT ? VMI_RUN_CUT : VMI_RUN_EXCLUDED,
 	};
 	return VMI_OK;
+}
+
+enum vmi_status extents_self_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+				 struct vmi_error *err)
+{
+	return extents_page_get(self, gfn, page, err);
+}
+
+void extents_self_put(void *self, struct vmi_page *page)
+{
+	(void)self;
+	extents_page_put(page);
+}
+
+enum vmi_status extents_self_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+				      struct vmi_error *err)
+{
+	(void)err;
+	return extents_run_next(self, from, run);
+}
+
+enum vmi_status extents_self_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+					 struct vmi_error *err)
+{
+	(void)err;
+	return extents_absent_next(self, from, run);
 }
