@@ -139,6 +139,28 @@ const char *vmi_feature(unsigned index)
 #ifdef VMI_WITH_XEN
 		"driver xen (a module)",
 #endif
+#if defined(VMI_WITH_LIBDEFLATE) && defined(VMI_WITH_ZLIB)
+		"codec zlib (libdeflate, zlib)",
+#elif defined(VMI_WITH_LIBDEFLATE)
+		"codec zlib (libdeflate; not in streams)",
+#elif defined(VMI_WITH_ZLIB)
+		"codec zlib (zlib)",
+#endif
+#ifdef VMI_WITH_LZO
+		"codec lzo (liblzo2, under the GPL, as this library then is)",
+#endif
+#ifdef VMI_WITH_SNAPPY
+		"codec snappy (libsnappy)",
+#endif
+#ifdef VMI_WITH_ZSTD
+		"codec zstd (libzstd)",
+#endif
+#ifdef VMI_WITH_LZ4
+		"codec lz4 (liblz4)",
+#endif
+#ifdef VMI_WITH_LZMA
+		"codec xz (liblzma)",
+#endif
 		"x86 paging: legacy, pae, 4level, 5level",
 	};
 	return index < sizeof(features) / sizeof(features[0]) ? features[index] : NULL;

@@ -128,6 +128,7 @@ struct vmi_driver_ops {
 	size_t state_size;
 	/** The page group and registers.get may run in several threads at once. */
 	bool concurrent;
+	bool parts; /**< takes more than one file */
 
 	/** Is this target mine? `head` is the first `len` bytes of the source, NULL when no file.
 	 */
