@@ -27,6 +27,8 @@ import shutil
 import struct
 import sys
 
+import malformed_xen
+
 PAGE = 4096
 PAGES = 64
 ROOT = 0x3000
@@ -371,6 +373,7 @@ def main(arguments):
     elf_any(out, rng)
     raws(out, rng)
     others(out)
+    malformed_xen.write(out, MEMORY, BEHIND[:2])
     with open(marker, "w") as file:
         json.dump(out.manifest, file, indent=1)
     print("%d images in %s" % (len(out.manifest), folder))
