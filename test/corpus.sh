@@ -170,6 +170,19 @@ if [ -e "$corpus/truth.json" ]; then
 	fi
 fi
 
+# A guest of a real Xen, NAME.core.zst and NAME.save.zst, with what it said of itself in NAME/.
+for packed in "$corpus"/*.core.zst; do
+	[ -e "$packed" ] && command -v zstd >/dev/null || continue
+	name=$(basename "$packed" .core.zst)
+	images=$((images + 2))
+	if ! zstd -qdc "$packed" >"$work/core" || ! zstd -qdc "$corpus/$name.save.zst" >"$work/save" ||
+		! python3 "$top/corpus_xen.py" "$vmi_dump" "$work/core" "$work/save" "$corpus/$name"; then
+		echo "FAILED: $packed"
+		failed=$((failed + 1))
+	fi
+	rm -f "$work"/*
+done
+
 if [ "$images" = 0 ] && [ "$failed" = 0 ]; then
 	echo "no corpus: $corpus has neither packed images nor a truth.json"
 	exit 77

@@ -28,6 +28,7 @@ import struct
 import sys
 
 import malformed_streams
+import malformed_xen
 
 PAGE = 4096
 PAGES = 64
@@ -553,6 +554,7 @@ def main(arguments):
     raws(out, rng)
     malformed_streams.add(out, rng, MEMORY, ROOT, GOOD)
     others(out)
+    malformed_xen.write(out, MEMORY, BEHIND[:2])
     with open(marker, "w") as file:
         json.dump(out.manifest, file, indent=1)
     print("%d images in %s" % (len(out.manifest), folder))

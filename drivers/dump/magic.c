@@ -19,9 +19,6 @@ static const struct signature {
 } signatures[] = {
 	{"\177ELF", 4, "an ELF file", NULL},
 	{"PAGEDUMP", 8, "a 32-bit Windows crash dump", "take the memory in another way"},
-	{"Xen saved domain, xl format", 27, "a Xen save file", NULL},
-	{"LibxlFmt", 8, "a libxl stream", NULL},
-	{"\xff\xff\xff\xff\xff\xff\xff\xffXENF", 12, "a libxc stream", NULL},
 	{"FreeBSD Kernel Dump", 19, "a FreeBSD kernel dump",
 	 "have the machine's emulator or hypervisor write the memory"},
 	{"minidump FreeBSD/", 17, "a FreeBSD minidump",

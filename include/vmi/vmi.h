@@ -192,6 +192,7 @@ struct vmi_info {
 	uint64_t memory_bytes; /**< sum of all runs */
 	unsigned vcpus;        /**< whose registers can be asked for; 0 when unknown */
 	unsigned capabilities; /**< enum vmi_capability */
+	unsigned gpa_bits;     /**< MAXPHYADDR, where the target tells; 0: unknown */
 };
 
 /** Borrowed until the handle closes. */
