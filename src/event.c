@@ -297,11 +297,11 @@ static enum vmi_status answer(struct vmi *vm, const struct vmi_event *event,
 			      const struct vmi_response *response, struct vmi_error *err)
 {
 	const struct vmi_driver_ops *ops = vm->target->ops;
-	struct vmi_response plain = vmi_response_default();
 	enum vmi_status st = vmi_response_check(event, response, err);
 
 	if (!st)
 		return ops->event.answer(vm->target->self, event, response, err);
+	struct vmi_response plain = vmi_response_default();
 	enum vmi_status sent = ops->event.answer(vm->target->self, event, &plain, NULL);
 	return sent ? sent : st;
 }

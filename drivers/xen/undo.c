@@ -154,9 +154,9 @@ static bool vcpu_time(struct undoing *undoing, uint32_t vcpu, xc_vcpuinfo_t *inf
 static void let_go(struct undoing *undoing, struct xen_taken *taken)
 {
 	const vm_event_request_t *request = &taken->request;
-	vm_event_response_t response = xen_response_to(request);
+	vm_event_response_t response;
 
-	response.version = VM_EVENT_INTERFACE_VERSION;
+	xen_response_init(&response, request);
 	if (request->reason == VM_EVENT_REASON_SOFTWARE_BREAKPOINT ||
 	    request->reason == VM_EVENT_REASON_DEBUG_EXCEPTION)
 		reinject(undoing, request);
