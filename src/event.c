@@ -3,9 +3,13 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "handle.h"
+
+/* How long a gfn of a running guest is taken to have the memory that it had. */
+enum { LIVE_PAGES_MS = 100 };
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
@@ -278,6 +282,33 @@ static void wake_clear(struct vmi *vm)
 		return; /* it was a signal, not our own */
 }
 
+static uint64_t coarse_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/*
+ * The guest ran: forget what it may have changed. Live pages change by themselves; to map them anew
+ * at each event would cost more than the event does, and a guest hardly ever gives a gfn other
+ * memory.
+ */
+static void forget(struct vmi *vm)
+{
+	tlb_flush(&vm->tlb);
+	if (cache_is_empty(vm->cache))
+		return;
+	if (vm->target->ops->live) {
+		uint64_t now = coarse_ms();
+		if (now - vm->pages_ms < LIVE_PAGES_MS)
+			return;
+		vm->pages_ms = now;
+	}
+	cache_flush(vm->cache);
+}
+
 enum vmi_status vmi_event_take(struct vmi *vm, int timeout_ms, struct vmi_event *event,
 			       struct vmi_error *err)
 {
@@ -288,7 +319,7 @@ enum vmi_status vmi_event_take(struct vmi *vm, int timeout_ms, struct vmi_event 
 	st = vm->target->ops->event.take(vm->target->self, timeout_ms, vm->wake_fd, event, err);
 	if (st == VMI_ERR_INTERRUPTED)
 		wake_clear(vm);
-	handle_forget(vm); /* the guest ran until now */
+	forget(vm); /* the guest ran until now */
 	return st;
 }
 
@@ -315,7 +346,7 @@ enum vmi_status vmi_event_answer(struct vmi *vm, const struct vmi_event *event,
 		return st;
 	st = answer(vm, event, response, err);
 	enum vmi_status sent = vm->target->ops->event.flush(vm->target->self, st ? NULL : err);
-	handle_forget(vm); /* the vcpu goes on */
+	forget(vm); /* the vcpu goes on */
 	return st ? st : sent;
 }
 
@@ -343,7 +374,7 @@ enum vmi_status vmi_event_wait(struct vmi *vm, int timeout_ms, vmi_event_fn *han
 		first == VMI_ERR_UNSUPPORTED
 			? VMI_OK
 			: vm->target->ops->event.flush(vm->target->self, first ? NULL : err);
-	handle_forget(vm);
+	forget(vm);
 	return first ? first : sent;
 }
 

@@ -327,6 +327,47 @@ static void caches_are_forgotten(void **state)
 	}
 }
 
+static void live_event(struct setting *s)
+{
+	struct vmi_event event = event_of(VMI_REASON_CPUID);
+	struct vmi_response response = vmi_response_default();
+	struct vmi_error err;
+
+	fake_event(s->fake, &event);
+	CHECK_OK(vmi_event_take(s->vm, 0, &event, &err));
+	CHECK_OK(vmi_event_answer(s->vm, &event, &response, &err));
+}
+
+/* Live pages change by themselves, and are got anew only now and then, or when told. */
+static void live_pages_are_kept(void **state)
+{
+	struct setting *s = *state;
+	struct vmi_error err;
+	uint64_t value;
+
+	s->fake->pages = FAKE_HELD;
+	s->fake->ops.live = true;
+	CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+	live_event(s); /* whatever was held before the first */
+	CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+	unsigned gets = fake_gets(s->fake, 1);
+	for (unsigned round = 1; round < 20; round++) {
+		fake_put64(s->fake, 0x1000, round);
+		live_event(s);
+		CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+		assert_int_equal(value, round);
+	}
+	assert_true(fake_gets(s->fake, 1) - gets <= 2);
+	usleep(150000);
+	gets = fake_gets(s->fake, 1);
+	live_event(s);
+	CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+	assert_int_equal(fake_gets(s->fake, 1), gets + 1);
+	vmi_page_cache_flush(s->vm);
+	CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+	assert_int_equal(fake_gets(s->fake, 1), gets + 2);
+}
+
 /* ---- the loop ------------------------------------------------------------------------------- */
 
 struct loop {
@@ -487,6 +528,7 @@ int main(void)
 		LIVE(interrupting),
 		LIVE(taking_and_answering),
 		LIVE(caches_are_forgotten),
+		LIVE(live_pages_are_kept),
 		LIVE(loop_calls),
 		LIVE(loop_that_need_not_begin),
 		LIVE(loop_without_callbacks),

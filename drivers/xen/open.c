@@ -183,6 +183,7 @@ const struct vmi_driver_ops driver_xen = {
 	.name = "xen",
 	.state_size = sizeof(struct xen),
 	.concurrent = true,
+	.live = true,
 	.probe = xen_probe,
 	.open = xen_open,
 	.close = xen_close,

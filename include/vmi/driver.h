@@ -75,6 +75,9 @@ struct vmi_driver_ops {
 	size_t state_size;
 	/** page.get, page.put, run_next and registers.get may run in several threads at once. */
 	bool concurrent;
+	/** A pinned page is the guest's memory itself and changes in place, so that an event only
+	 * makes old which memory its gfn has. See vmi_page_cache_flush(). */
+	bool live;
 
 	/** Is this target mine? `head` is the first `len` bytes of the source, NULL when no file.
 	 */
