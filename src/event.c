@@ -262,6 +262,13 @@ enum vmi_status vmi_event_overhead(struct vmi *vm, uint64_t *nanoseconds, struct
 	return st ? st : vm->target->ops->event.overhead(vm->target->self, nanoseconds, err);
 }
 
+enum vmi_status vmi_event_deadline(struct vmi *vm, uint32_t milliseconds, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
+
+	return st ? st : vm->target->ops->event.deadline(vm->target->self, milliseconds, err);
+}
+
 /* ---- taking and answering ------------------------------------------------------------------- */
 
 void vmi_event_interrupt(struct vmi *vm)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "quiet.h"
+#include "sign.h"
 #include "xen.h"
 
 enum {
@@ -78,6 +79,8 @@ enum vmi_status xen_list(struct vmi_target_entry **list, size_t *count, struct v
 		st = list_fill(xc, &found, &have, err);
 	if (!st)
 		xen_names_fill(found, have);
+	for (size_t i = 0; !st && i < have; i++)
+		found[i].watcher = (uint32_t)xen_watcher_find(found[i].id).pid;
 	if (fm)
 		xenforeignmemory_close(fm);
 	if (xc)

@@ -145,6 +145,9 @@ struct vmi_driver_ops {
 		enum vmi_status (*pending)(void *self, size_t *count, struct vmi_error *err);
 		enum vmi_status (*overhead)(void *self, uint64_t *nanoseconds,
 					    struct vmi_error *err);
+		/** As vmi_event_deadline(); before anything is watched it takes nothing. */
+		enum vmi_status (*deadline)(void *self, uint32_t milliseconds,
+					    struct vmi_error *err);
 		/**
 		 * The next event, waiting up to timeout_ms (negative: for ever) or until `wake_fd`
 		 * becomes readable (VMI_ERR_INTERRUPTED, as for a signal). Before it waits it

@@ -37,6 +37,7 @@ struct fake_entry *entry_new(struct fake_domain *d, uint64_t gfn)
 			entry = &d->p2m[i];
 	if (entry)
 		*entry = (struct fake_entry){.gfn = gfn, .access = d->default_access};
+	d->max_gfn = gfn > d->max_gfn ? gfn : d->max_gfn;
 	return entry;
 }
 
@@ -114,9 +115,10 @@ struct fake_domain *fake_domain_add(struct fake_machine *m, uint32_t id, const c
 			memcpy(frame_data(m, entry->frame) + at, &mark, sizeof(mark));
 		}
 	}
-	/* xenstore's page; that of the ring is not populated until somebody asks for it */
+	/* xenstore's page, and that of the ring, which whoever makes a domain puts there */
 	entry_new(d, FAKE_SPECIAL + 1)->frame = frame_new(m);
-	d->tot_pages = FAKE_RAM + 1;
+	entry_new(d, FAKE_SPECIAL + 2)->frame = frame_new(m);
+	d->tot_pages = FAKE_RAM + 2;
 	d->max_pages = d->tot_pages + 16; /* the toolstack leaves some room */
 	for (unsigned i = 0; i < vcpus; i++)
 		vcpu_init(&d->vcpus[i], i);
