@@ -41,6 +41,7 @@ static void entry_fill(struct vmi_target_entry *entry, const xc_domaininfo_t *in
 	*entry = (struct vmi_target_entry){.id = info->domain};
 	if (info->max_vcpu_id != XEN_INVALID_MAX_VCPU_ID)
 		entry->vcpus = info->max_vcpu_id + 1;
+	entry->watcher = (uint32_t)xen_watcher_find(info->domain, info->handle).pid;
 	snprintf(entry->type, sizeof(entry->type), "%s", type_of(info));
 	snprintf(entry->state, sizeof(entry->state), "%s", state_of(info));
 }
@@ -79,8 +80,6 @@ enum vmi_status xen_list(struct vmi_target_entry **list, size_t *count, struct v
 		st = list_fill(xc, &found, &have, err);
 	if (!st)
 		xen_names_fill(found, have);
-	for (size_t i = 0; !st && i < have; i++)
-		found[i].watcher = (uint32_t)xen_watcher_find(found[i].id).pid;
 	if (fm)
 		xenforeignmemory_close(fm);
 	if (xc)

@@ -159,7 +159,7 @@ static enum vmi_status check(struct xen *xen, struct vmi_error *err)
 		st = xen_domain_refuse(&info, err);
 	if (st)
 		return st;
-	struct xen_watcher watcher = xen_watcher_find(id);
+	struct xen_watcher watcher = xen_watcher_find(id, info.handle);
 	if (watcher.there)
 		return vmi_fail(err, VMI_ERR_BUSY,
 				"domain %u is not abandoned: %s watches it, and has a guardian", id,

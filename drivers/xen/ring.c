@@ -19,7 +19,7 @@
 
 static enum vmi_status fail_taken(const struct xen *xen, struct vmi_error *err)
 {
-	struct xen_watcher watcher = xen_watcher_find(xen->domain.id);
+	struct xen_watcher watcher = xen_watcher_find(xen->domain.id, xen->domain.uuid);
 
 	return vmi_fail(err, VMI_ERR_BUSY,
 			"%s receives the events of domain %u; if it is no more, 'vmi-live reset "

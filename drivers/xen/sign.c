@@ -17,20 +17,22 @@ enum {
 	VISITORS = 16,
 };
 
-static socklen_t sign_name(uint32_t domid, struct sockaddr_un *name)
+static socklen_t sign_name(uint32_t domid, const uint8_t uuid[16], struct sockaddr_un *name)
 {
 	/* The name is not a file's: it begins with a zero byte. */
 	memset(name, 0, sizeof(*name));
 	name->sun_family = AF_UNIX;
-	int len =
-		snprintf(name->sun_path + 1, sizeof(name->sun_path) - 1, "vmi-xen-guard-%u", domid);
+	int len = snprintf(name->sun_path + 1, sizeof(name->sun_path) - 1, "vmi-xen-guard-%u-",
+			   domid);
+	for (unsigned i = 0; i < 16; i++)
+		len += snprintf(name->sun_path + 1 + len, 3, "%02x", uuid[i]);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 }
 
-int xen_guard_sign(uint32_t domid)
+int xen_guard_sign(uint32_t domid, const uint8_t uuid[16])
 {
 	struct sockaddr_un name;
-	socklen_t len = sign_name(domid, &name);
+	socklen_t len = sign_name(domid, uuid, &name);
 	int sign = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (sign >= 0 && (bind(sign, (struct sockaddr *)&name, len) || listen(sign, VISITORS))) {
@@ -69,12 +71,12 @@ static pid_t parent_of(pid_t pid)
 }
 
 /* The process behind a sign: a listener's peer is who called listen(). 0: nobody says. */
-static pid_t guardian_of(uint32_t domid, bool *there)
+static pid_t guardian_of(uint32_t domid, const uint8_t uuid[16], bool *there)
 {
 	const struct timeval patience = {.tv_usec = PATIENCE_US};
 	struct sockaddr_un name;
 	struct ucred peer = {0};
-	socklen_t len = sign_name(domid, &name), size = sizeof(peer);
+	socklen_t len = sign_name(domid, uuid, &name), size = sizeof(peer);
 	int sign = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (sign < 0)
@@ -88,11 +90,11 @@ static pid_t guardian_of(uint32_t domid, bool *there)
 	return peer.pid;
 }
 
-struct xen_watcher xen_watcher_find(uint32_t domid)
+struct xen_watcher xen_watcher_find(uint32_t domid, const uint8_t uuid[16])
 {
 	struct xen_watcher watcher = {.name = "another program"};
 	char comm[64];
-	pid_t guardian = guardian_of(domid, &watcher.there);
+	pid_t guardian = guardian_of(domid, uuid, &watcher.there);
 
 	watcher.pid = guardian ? parent_of(guardian) : 0;
 	if (watcher.pid) {

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The sign that a guardian puts up for its domain, for as long as it lives: a descriptor, or -1
- * when there is one already. */
-int xen_guard_sign(uint32_t domid);
+/* The sign that a guardian puts up for its domain, which another one of that id is not, for as long
+ * as it lives: a descriptor, or -1 when there is one already. */
+int xen_guard_sign(uint32_t domid, const uint8_t uuid[16]);
 /* Someone has looked at it; to be called when it is readable. */
 void xen_sign_answer(int sign);
 
@@ -18,6 +18,6 @@ struct xen_watcher {
 	pid_t pid;     /* 0: unknown, or no more */
 	char name[64]; /* "process 123 (vmi-live)", or "another program"; fit for a sentence */
 };
-struct xen_watcher xen_watcher_find(uint32_t domid);
+struct xen_watcher xen_watcher_find(uint32_t domid, const uint8_t uuid[16]);
 
 #endif

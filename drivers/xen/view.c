@@ -71,7 +71,7 @@ static enum vmi_status altp2m_on(struct xen *xen, struct vmi_error *err)
 		return vmi_fail(err, VMI_ERR_BUSY,
 				"%s uses the views of domain %u; if it is no more, 'vmi-live reset "
 				"%u' frees the guest",
-				xen_watcher_find(id).name, id, id);
+				xen_watcher_find(id, xen->domain.uuid).name, id, id);
 	undo->altp2m = 1;
 	if (!xc_altp2m_set_domain_state(xen->xc, id, true))
 		return VMI_OK;

@@ -219,7 +219,7 @@ int xen_guard_watch(int socket, int memory)
 	char word;
 	int error = shared_map(&watch, memory) ? tools_open(&watch) : EINVAL;
 
-	watch.sign = error ? -1 : xen_guard_sign(watch.shared->domid);
+	watch.sign = error ? -1 : xen_guard_sign(watch.shared->domid, watch.shared->uuid);
 
 	/* A process that the driver forked holds the socket open as well: ask for its life, too. */
 	struct ucred peer = {0};

@@ -138,7 +138,7 @@ struct fake_view {
 };
 
 struct fake_cr_monitor {
-	bool on, sync, onchange;
+	bool on, sync;
 	uint64_t mask;
 };
 
