@@ -340,7 +340,7 @@ static enum vmi_status answer(struct vmi *vm, const struct vmi_event *event,
 	if (!st)
 		return ops->event.answer(vm->target->self, event, response, err);
 	struct vmi_response plain = vmi_response_default();
-	enum vmi_status sent = ops->event.answer(vm->target->self, event, &plain, NULL);
+	enum vmi_status sent = ops->event.answer(vm->target->self, event, &plain, err);
 	return sent ? sent : st;
 }
 

@@ -203,6 +203,21 @@ static void a_wrong_answer(void **state)
 }
 
 /* The driver refuses one: it has answered "continue", and the others get theirs. */
+/* What the words say is the failure that the status names. */
+static void a_wrong_answer_to_a_guest_that_is_gone(void **state)
+{
+	struct setting *s = *state;
+	struct vmi_event event = event_of(VMI_REASON_CPUID);
+	struct vmi_response deny = vmi_response_action(VMI_ACTION_DENY);
+	struct vmi_error err;
+
+	fake_event(s->fake, &event);
+	CHECK_OK(vmi_event_take(s->vm, 0, &event, &err));
+	fake_fail(s->fake, FAKE_ANSWER, 1, VMI_ERR_GONE);
+	CHECK_FAIL(vmi_event_answer(s->vm, &event, &deny, &err), VMI_ERR_GONE, "injected");
+	s->fake->in_flight = 0;
+}
+
 static void an_answer_that_cannot_be_done(void **state)
 {
 	struct setting *s = *state;
@@ -523,6 +538,7 @@ int main(void)
 		cmocka_unit_test(answers_by_reason),
 		cmocka_unit_test(answers_that_contradict),
 		LIVE(a_wrong_answer),
+		LIVE(a_wrong_answer_to_a_guest_that_is_gone),
 		LIVE(an_answer_that_cannot_be_done),
 		LIVE(flushing_fails),
 		LIVE(interrupting),
