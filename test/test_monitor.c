@@ -429,7 +429,8 @@ static void ends_by_duration(void **state)
 	double begin = seconds();
 
 	(void)state;
-	struct run *run = run_live(fake, "monitor", "--json --cr cr3 -d 0.3");
+	struct run *run = run_live(fake, "monitor", "--json --cr cr3 -d 0.3 --deadline 5000");
+	assert_int_equal(fake->deadline_ms, 5000);
 	assert_true(seconds() - begin >= 0.3 && seconds() - begin < 3);
 	CHECK_RUN(run, 0, "\"events\":1,", "");
 	CHECK_RUN(run, 0, "\"ended\":\"duration\"", "");
@@ -556,6 +557,8 @@ static void usage(void **state)
 		{"--cpuid --count 0", "--count 0 is below 1"},
 		{"--cpuid --duration 0", "no number of seconds above 0"},
 		{"--cpuid --duration nan", "no number of seconds above 0"},
+		{"--cpuid --deadline soon", "--deadline"},
+		{"--cpuid --deadline 4294967296", "--deadline 4294967296 is above"},
 		{"--cpuid --duration 1x", "no number of seconds above 0"},
 		{"--cpuid --action sing", "is none of continue, deny, reinject, singlestep or"},
 		{"--cpuid --force", "monitor does not take --force"},

@@ -553,7 +553,7 @@ static void broken_notes(void **state)
 
 static void notes_cut_off(void **state)
 {
-	uint8_t desc[MK_QEMU];
+	uint8_t desc[MK_QEMU] = {0};
 	struct mk_elf elf = {
 		.notes = {note("QEMU", 0, desc, sizeof(desc)), note("QEMU", 0, desc, sizeof(desc))},
 		.loads = {{.gpa = 0, .size = 8, .offset = 64}}};

@@ -17,9 +17,9 @@ enum { ALL = VMI_ACCESS_R | VMI_ACCESS_W | VMI_ACCESS_X };
 static void listing(void **state)
 {
 	static const struct vmi_target_entry entries[] = {
-		{0, 2, "Domain-0", "pv", "running"},
-		{7, 1, "odd\x1b[31m\"name", "hvm", "blocked"},
-		{8, 4, "", "pvh", "dying"},
+		{0, 2, "Domain-0", "pv", "running", 0},
+		{7, 1, "odd\x1b[31m\"name", "hvm", "blocked", 0},
+		{8, 4, "", "pvh", "dying", 123},
 	};
 
 	(void)state;
@@ -32,11 +32,12 @@ static void listing(void **state)
 			    "{\"id\":7,\"name\":\"odd\\u001b[31m\\\"name\",\"type\":\"hvm\","
 			    "\"vcpus\":1,\"state\":\"blocked\"}\n"
 			    "{\"id\":8,\"name\":null,\"type\":\"pvh\",\"vcpus\":4,"
-			    "\"state\":\"dying\"}\n");
+			    "\"state\":\"dying\",\"watcher\":123}\n");
 	free(run);
 	run = run_live(NULL, "list", "");
 	assert_null(strchr(run->out, '\x1b'));
 	CHECK_RUN(run, 0, "Domain-0\n", "");
+	CHECK_RUN(run, 0, "  (watched by process 123)\n", "");
 	free(run);
 	run_targets()->status = VMI_ERR_IO;
 	run = run_live(NULL, "list", "");

@@ -31,6 +31,8 @@ struct watch {
 	enum vmi_action action;
 	uint64_t count;       /* 0: no end */
 	uint64_t duration_ns; /* 0: no end */
+	bool has_deadline;
+	uint64_t deadline_ms;
 	bool registers;
 };
 

@@ -60,6 +60,8 @@ static const struct {
 	[OPT_RIP] = {"rip", "FIRST[:LENGTH]", "only events of instructions at these addresses", 0},
 	[OPT_COUNT_EVENTS] = {"count", "N", "end after N events", 'c'},
 	[OPT_DURATION] = {"duration", "SECONDS", "end after this time", 'd'},
+	[OPT_DEADLINE] = {"deadline", "MS",
+			  "give the guest back when an answer takes longer; 0: never", 0},
 	[OPT_REGISTERS] = {"registers", NULL, "the registers that come with each event", 'r'},
 	[OPT_ACTION] = {"action", "ACTION",
 			"continue, deny, reinject, singlestep or emulate; see above", 0},

@@ -2,7 +2,8 @@
 # build.sh DIR: the library, the driver, its guardian, the programs and the test program, into the
 # payload DIR. They are built in $VMI_LAB_BUILD (default: in the laboratory's cache).
 # $VMI_LAB_PARTS names the parts of the test program that are to run; besides the default ones there
-# are memory, detach, count (100,000 events), rate (beside a bare loop) and rescue, which take longer.
+# are some that take longer: detach, kill, rescue (every end that a watcher can have), count (100,000
+# events), rate (beside a bare loop).
 set -eu
 LAB=$(cd "$(dirname "$0")/../.." && pwd)
 . "$LAB/lib/common.sh"
@@ -11,6 +12,9 @@ payload=$1
 build=${VMI_LAB_BUILD:-$CACHE/project}
 here=$LAB/payload/driver
 command -v cmake >/dev/null || cannot "there is no cmake"
+
+exec 8>"$build.lock"
+flock 8 # payloads that run at the same time build the same
 
 cmake -S "$LAB/../.." -B "$build" >"$CACHE/project.log" 2>&1 || cannot "cmake: see $CACHE/project.log"
 grep -q '^xenstore_FOUND\|^XEN_FOUND:INTERNAL=1' "$build/CMakeCache.txt" ||
@@ -35,5 +39,5 @@ set -- "$build/driver" "$build/drivers/xen/vmicore-xen.so" "$build/drivers/xen/v
 	"$build/src/tool/vmi-dump"
 [ ! -e "$build/src/tool/vmi-live" ] || set -- "$@" "$build/src/tool/vmi-live"
 "$LAB/bundle.sh" "$payload" "$@"
-echo "${VMI_LAB_PARTS:-reading events views control kill}" \
+echo "${VMI_LAB_PARTS:-reading events memory views control}" \
 	>"$payload/parts"
