@@ -531,6 +531,26 @@ static void count_within_a_batch(void **state)
 
 /* ---- wrong usage ---------------------------------------------------------------------------- */
 
+/* Whoever starts the guest's work waits for the word that it is watched. */
+static void says_that_it_watches(void **state)
+{
+	static const char *const words[] = {"--cpuid", "--cpuid --quiet", "--cpuid --action x"};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct script script = {.event = {event_at(VMI_REASON_CPUID, 0)}, .count = 1};
+		struct fake *fake = script_guest(&script);
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s --count 1", words[i]);
+		struct run *run = run_live(fake, "monitor", line);
+		assert_int_equal(run->watched, i == 0);
+		CHECK_RUN(run, i < 2 ? 0 : 2, "", i < 2 ? "" : "none of");
+		free(run);
+		fake_destroy(fake);
+	}
+}
+
 static void usage(void **state)
 {
 	static const struct {
@@ -647,6 +667,7 @@ int main(void)
 		cmocka_unit_test(ends_by_signal),
 		cmocka_unit_test(ends_by_error),
 		cmocka_unit_test(count_within_a_batch),
+		cmocka_unit_test(says_that_it_watches),
 		cmocka_unit_test(usage),
 		cmocka_unit_test(unable),
 		cmocka_unit_test(reading_only),

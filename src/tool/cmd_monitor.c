@@ -104,8 +104,12 @@ static enum cli_status watch(struct monitor *monitor)
 
 		if (vmi_state_reset(cli->vm, &err))
 			cli_say(cli, "%s", err.text);
-		return failed;
+		/* Nothing was delivered, for this is not a domain that can be watched now. */
+		return failed == CLI_PARTIAL ? CLI_TARGET : failed;
 	}
+	/* From here on nothing is missed, which whoever starts the guest's work wants to know. */
+	if (!cli_option(cli, OPT_QUIET))
+		cli_say(cli, "watching %s; Ctrl-C ends it", cli->target);
 	st = vmi_event_loop(cli->vm, &handler, monitor, TURN_MS, &err);
 	tally->ended_ns = clock_ns();
 	if (vmi_event_overhead(cli->vm, &tally->overhead_ns, NULL))

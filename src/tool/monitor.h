@@ -67,7 +67,7 @@ bool steps_own(const struct steps *steps, const struct vmi_event *event);
 /* The answer; `asked` is whether the user's --action is meant. */
 struct vmi_response steps_answer(struct steps *steps, const struct vmi_event *event, bool asked);
 
-enum { TERMINAL_LINES = 1000 }; /* per second, which is more than eyes can follow */
+enum { TERMINAL_LINES = 200 }; /* per second: more than eyes follow, and each holds the guest up */
 
 /* What was seen. */
 struct tally {

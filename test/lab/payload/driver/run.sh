@@ -21,4 +21,8 @@ for part in $(cat /payload/parts); do
 	fi
 done
 xl destroy test
+# And one that its configuration gives no views.
+guest test vcpus=2 'altp2m="disabled"' || exit 1
+driver no-views "$DOMID" || status=1
+xl destroy test
 exit "$status"

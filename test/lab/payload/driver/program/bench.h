@@ -105,6 +105,8 @@ void part_reading(struct bench *b);
 void part_events(struct bench *b);
 void part_memory(struct bench *b);
 void part_views(struct bench *b);
+void part_no_views(struct bench *b); /* of a guest that is not configured for any */
+void part_loop(struct bench *b);
 void part_control(struct bench *b);
 void part_detach(struct bench *b);
 void part_kill(struct bench *b);
