@@ -119,23 +119,7 @@ static void range(struct mk_stream *s, uint64_t first, size_t size)
 
 static struct vmi *open_stream(const struct mk_stream *s)
 {
-	struct vmi_error err = {0};
-	struct vmi *vm;
-
-	if (vmi_open_memory(&vm, s->bytes, s->size, NULL, &err))
-		fail_with("opening", &err);
-	assert_string_equal(vmi_info(vm)->format, "avml");
-	return vm;
-}
-
-static enum vmi_page_state state_of(struct vmi *vm, vmi_gfn gfn)
-{
-	enum vmi_page_state state;
-	struct vmi_error err = {0};
-
-	if (vmi_page_state(vm, gfn, &state, &err))
-		fail_with("state", &err);
-	return state;
+	return open_bytes(s->bytes, s->size, "avml");
 }
 
 /* The header that AVML's own tests expect of its writer for addresses 0x1000 to 0x20000. */

@@ -111,13 +111,7 @@ static void finish(struct mk_stream *s)
 
 static struct vmi *open_stream(const struct mk_stream *s)
 {
-	struct vmi_error err = {0};
-	struct vmi *vm;
-
-	if (vmi_open_memory(&vm, s->bytes, s->size, NULL, &err))
-		fail_with("opening", &err);
-	assert_string_equal(vmi_info(vm)->format, "qemu-migration");
-	return vm;
+	return open_bytes(s->bytes, s->size, "qemu-migration");
 }
 
 static void assert_refuses(const struct mk_stream *s, enum vmi_status status, const char *words)
@@ -126,16 +120,6 @@ static void assert_refuses(const struct mk_stream *s, enum vmi_status status, co
 	struct vmi *vm = NULL;
 
 	assert_says(vmi_open_memory(&vm, s->bytes, s->size, NULL, &err), status, words, &err);
-}
-
-static enum vmi_page_state state_of(struct vmi *vm, vmi_gfn gfn)
-{
-	enum vmi_page_state state;
-	struct vmi_error err = {0};
-
-	if (vmi_page_state(vm, gfn, &state, &err))
-		fail_with("state", &err);
-	return state;
 }
 
 static const struct block four_pages[] = {{"pc.ram", 4 * PAGE}, {NULL, 0}};
@@ -641,11 +625,7 @@ static void libvirt(void **state)
 	begin(&s, "pc-i440fx-7.2", four_pages);
 	full(&s, "pc.ram", 0, 0, 0);
 	finish(&s);
-	struct vmi_error err = {0};
-	struct vmi *vm;
-	if (vmi_open_memory(&vm, s.bytes, s.size, NULL, &err))
-		fail_with("opening", &err);
-	assert_string_equal(vmi_info(vm)->format, "libvirt+qemu-migration");
+	struct vmi *vm = open_bytes(s.bytes, s.size, "libvirt+qemu-migration");
 	assert_memory(vm, 0, PAGE, 0);
 	vmi_close(vm);
 
