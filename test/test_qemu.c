@@ -568,8 +568,17 @@ static void wide_cpus(void **state)
 	assert_known(&regs, VMI_LDTR, 0x306);
 	assert_known(&regs, VMI_TR_ATTRIBUTES, 0xa09b);
 	assert_known(&regs, VMI_IDTR_BASE, 0x409);
+	assert_known(&regs, VMI_SYSENTER_CS, 0x600);
+	assert_known(&regs, VMI_SYSENTER_EIP, 0x602);
+	assert_known(&regs, VMI_CR2, 0x702);
+	assert_known(&regs, VMI_DR3, 0x803);
+	assert_known(&regs, VMI_DR6, 0x806);
 	assert_known(&regs, VMI_DR7, 0x807);
 	assert_known(&regs, VMI_EFER, 0xd01);
+	assert_known(&regs, VMI_STAR, 0x901);
+	assert_known(&regs, VMI_LSTAR, 0x902);
+	assert_known(&regs, VMI_CSTAR, 0x903);
+	assert_known(&regs, VMI_SYSCALL_MASK, 0x904);
 	assert_known(&regs, VMI_KERNEL_GS_BASE, 0x905);
 	assert_known(&regs, VMI_PAT, 0xa00);
 	assert_known(&regs, VMI_TSC, 0xb00);
