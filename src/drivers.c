@@ -11,6 +11,10 @@
 #ifdef VMI_WITH_ELF
 extern const struct vmi_driver_ops driver_elf;
 #endif
+extern const struct vmi_driver_ops driver_kdump;
+extern const struct vmi_driver_ops driver_lime;
+extern const struct vmi_driver_ops driver_avml;
+extern const struct vmi_driver_ops driver_qemu_migration;
 extern const struct vmi_driver_ops driver_windows;
 extern const struct vmi_driver_ops driver_vmware;
 extern const struct vmi_driver_ops driver_unreadable;
@@ -20,8 +24,9 @@ static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
 	&driver_elf,
 #endif
-	&driver_windows,    &driver_vmware,
-	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
+	&driver_kdump,   &driver_lime,   &driver_avml,       &driver_qemu_migration,
+	&driver_windows, &driver_vmware, &driver_unreadable, /* knows other formats, to refuse them
+								by name before raw takes all */
 	&driver_raw,
 };
 
@@ -132,6 +137,10 @@ const char *vmi_feature(unsigned index)
 #ifdef VMI_WITH_ELF
 		"driver elf (libelf)",
 #endif
+		"driver kdump",
+		"driver lime",
+		"driver avml",
+		"driver qemu-migration",
 		"driver windows",
 		"driver vmware",
 		"driver raw",

@@ -18,15 +18,7 @@ static const struct signature {
 	const char *advice;
 } signatures[] = {
 	{"\177ELF", 4, "an ELF file", NULL},
-	{"KDUMP   ", 8, "a kdump-compressed dump", NULL},
-	{"DISKDUMP", 8, "a diskdump", NULL},
-	{"makedumpfile\0\0\0\0", 16, "a flattened kdump stream", NULL},
-	{"EMiL\1\0\0\0", 8, "a LiME image", NULL},
-	{"AVML\2\0\0\0", 8, "an AVML image", NULL},
 	{"PAGEDUMP", 8, "a 32-bit Windows crash dump", "take the memory in another way"},
-	{"QEVM\0\0\0\3", 8, "a QEMU migration stream", NULL},
-	{"LibvirtQemudSave", 16, "a libvirt save file", NULL},
-	{"LibvirtQemudPart", 16, "an unfinished libvirt save file", NULL},
 	{"Xen saved domain, xl format", 27, "a Xen save file", NULL},
 	{"LibxlFmt", 8, "a libxl stream", NULL},
 	{"\xff\xff\xff\xff\xff\xff\xff\xffXENF", 12, "a libxc stream", NULL},
@@ -37,7 +29,8 @@ static const struct signature {
 	{"PK\3\4", 4, "a zip archive, perhaps an AFF4 image",
 	 "unpack it, or export its memory as raw"},
 	{"QFI\xfb", 4, "a qcow2 disk image",
-	 "load its snapshot in QEMU and dump-guest-memory there"},
+	 "the memory of a savevm snapshot in it can be had by qemu-system-x86_64 -loadvm NAME -S and "
+	 "then dump-guest-memory"},
 	{"hibr", 4, "a Windows hibernation file", hibernated},
 	{"HIBR", 4, "a Windows hibernation file", hibernated},
 	{"RSTR", 4, "a Windows hibernation file", hibernated},

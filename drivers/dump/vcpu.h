@@ -14,6 +14,9 @@ enum vcpu_note_kind {
 	VCPU_NOTE_KINDS
 };
 
+/* What Linux writes of a CPU that is not in long mode. */
+enum { PRSTATUS32_SIZE = 144 };
+
 struct vcpu_note {
 	enum vcpu_note_kind kind;
 	uint32_t format;   /* of VirtualBox's */
