@@ -12,6 +12,12 @@
 extern const struct vmi_driver_ops driver_xen_core;
 extern const struct vmi_driver_ops driver_elf;
 #endif
+extern const struct vmi_driver_ops driver_kdump;
+extern const struct vmi_driver_ops driver_lime;
+extern const struct vmi_driver_ops driver_avml;
+extern const struct vmi_driver_ops driver_qemu_migration;
+extern const struct vmi_driver_ops driver_windows;
+extern const struct vmi_driver_ops driver_vmware;
 extern const struct vmi_driver_ops driver_xen_save;
 extern const struct vmi_driver_ops driver_unreadable;
 extern const struct vmi_driver_ops driver_raw;
@@ -21,6 +27,12 @@ static const struct vmi_driver_ops *const drivers[] = {
 	&driver_xen_core, /* ELF files, too */
 	&driver_elf,
 #endif
+	&driver_kdump,
+	&driver_lime,
+	&driver_avml,
+	&driver_qemu_migration,
+	&driver_windows,
+	&driver_vmware,
 	&driver_xen_save,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
@@ -134,6 +146,12 @@ const char *vmi_feature(unsigned index)
 		"driver xen-core (libelf)",
 		"driver elf (libelf)",
 #endif
+		"driver kdump",
+		"driver lime",
+		"driver avml",
+		"driver qemu-migration",
+		"driver windows",
+		"driver vmware",
 		"driver xen-save",
 		"driver raw",
 #ifdef VMI_WITH_XEN

@@ -69,8 +69,8 @@ static enum vmi_status load_segments(struct loading *l, struct vmi_error *err)
 		if (!st && p.p_type == PT_LOAD)
 			st = load_memory(l, &p, err);
 		if (!st && p.p_type == PT_NOTE) {
-			st = notes_add(&l->elf->notes, l->target, p.p_offset, p.p_filesz, p.p_align,
-				       err);
+			st = notes_add(&l->elf->notes, l->target, l->target->source, p.p_offset,
+				       p.p_filesz, p.p_align, err);
 			if (p.p_offset <= UINT64_MAX - p.p_filesz &&
 			    p.p_offset + p.p_filesz > l->notes_end)
 				l->notes_end = p.p_offset + p.p_filesz;

@@ -9,7 +9,6 @@
 #include "vcpu.h"
 
 enum {
-	PRSTATUS32_SIZE = 144,
 	PRSTATUS64_SIZE = 336,
 	QEMU_VERSION = 1,
 	QEMU_SIZE = 432,
