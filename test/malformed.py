@@ -4,8 +4,8 @@
 
     malformed.py OUTDIR [SEED]
 
-One small memory with page tables in it is wrapped into raw and ELF files, one thing wrong in each.
-Nothing is random but the bytes of the noise cases, which follow from SEED (default 1).
+One small memory with page tables in it is wrapped into raw, ELF and kdump files, one thing wrong in
+each. Nothing is random but the bytes of the noise cases, which follow from SEED (default 1).
 
 OUTDIR/manifest.json is a list of
     file      the name in OUTDIR
@@ -26,6 +26,8 @@ import random
 import shutil
 import struct
 import sys
+
+import malformed_kdump
 
 PAGE = 4096
 PAGES = 64
@@ -339,7 +341,6 @@ def raws(out, rng):
 
 def others(out):
     for name, head, why in (
-            ("kdump", b"KDUMP   ", "a format that is not built in"),
             ("lime", b"EMiL\1\0\0\0", "a format that is not built in"),
             ("gzip", b"\x1f\x8b\x08\0", "compressed"),
             ("zstd", b"\x28\xb5\x2f\xfd", "compressed")):
@@ -370,6 +371,7 @@ def main(arguments):
     elf_rejected(out)
     elf_any(out, rng)
     raws(out, rng)
+    malformed_kdump.write_all(out, MEMORY, NOTES, GOOD, rng)
     others(out)
     with open(marker, "w") as file:
         json.dump(out.manifest, file, indent=1)
