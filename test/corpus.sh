@@ -4,9 +4,10 @@
 #
 #     corpus.sh TEST_TRUTH VMI_DUMP [CORPUS]
 #
-# CORPUS (or $VMI_CORPUS) is a folder of packed images, NAME.qemu.elf.xz beside NAME.truth.json.xz,
-# or a machine's folder with truth.json and the images it names, of which those are taken that this
-# version can open. A raw image is made of each packed one, too. Exit status 77: there is no corpus.
+# CORPUS (or $VMI_CORPUS) is a folder of packed images, NAME.qemu.elf.xz and NAME.*.kdump.xz beside
+# NAME.truth.json.xz, or a machine's folder with truth.json and the images it names, of which those
+# are taken that this version can open. A raw image is made of each packed one, too. All images of
+# one instant are held against each other, page by page. Exit status 77: there is no corpus.
 
 set -u
 top=$(CDPATH= cd "$(dirname "$0")" && pwd)
@@ -47,6 +48,20 @@ check()
 	images=$((images + 1))
 }
 
+# same IMAGE OTHER..: what any two of them hold is the same.
+same()
+{
+	"$(dirname "$test_truth")/test_same" "$@"
+	status=$?
+	case $status in
+	0 | 77) ;;
+	*)
+		echo "FAILED ($status): test_same $*"
+		failed=$((failed + 1))
+		;;
+	esac
+}
+
 # Every segment at its physical address, in a sparse file: what QEMU's pmemsave would give.
 make_raw()
 {
@@ -83,12 +98,23 @@ for packed in "$corpus"/*.qemu.elf.xz; do
 	fi
 	check "$work/$name.qemu.elf" "$work/truth.json"
 	check "$work/$name.raw" "$work/truth.json" all
+	for dump in "$corpus/$name".*.kdump.xz; do
+		[ -e "$dump" ] || continue
+		image=$work/$(basename "$dump" .xz)
+		holds=all
+		case $dump in *-d31.*) holds=part ;; esac
+		xz -dc "$dump" >"$image" || failed=$((failed + 1))
+		check "$image" "$work/truth.json" "$holds"
+		same "$work/$name.qemu.elf" "$image" "$work/$name.raw"
+	done
 	rm -f "$work"/*
 done
 
 if [ -e "$corpus/truth.json" ]; then
-	for image in "$corpus"/*.elf "$corpus/phys.raw"; do
-		[ -e "$image" ] && check "$image" "$corpus/truth.json"
+	for image in "$corpus"/*.elf "$corpus/phys.raw" "$corpus"/*.kdump "$corpus"/*.flat; do
+		[ -e "$image" ] || continue
+		check "$image" "$corpus/truth.json"
+		[ ! -e "$corpus/qemu.elf" ] || same "$corpus/qemu.elf" "$image"
 	done
 fi
 
