@@ -14,10 +14,28 @@ enum {
 	HEAD_BYTES = 4096
 };
 
-extern const struct vmi_container_ops container_flattened;
+extern const struct vmi_container_ops container_flattened, container_libvirt;
+#ifdef VMI_WITH_ZLIB
+extern const struct vmi_container_ops container_gzip, container_zlib;
+#endif
+#ifdef VMI_WITH_LZ4
+extern const struct vmi_container_ops container_lz4, container_lz4_legacy;
+#endif
+#ifdef VMI_WITH_ZSTD
+extern const struct vmi_container_ops container_zstd;
+#endif
+#ifdef VMI_WITH_LZMA
+extern const struct vmi_container_ops container_xz;
+#endif
 
 static const struct vmi_container_ops *const containers[] = {
-	&container_flattened, NULL, /* behind the last */
+	&container_flattened,
+	&container_libvirt,
+#ifdef VMI_WITH_ZLIB
+	&container_gzip,
+	&container_zlib,
+#endif
+	NULL, /* behind the last */
 };
 
 static const struct vmi_container_ops *container_probe(const struct vmi_source *source)

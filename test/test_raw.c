@@ -103,22 +103,11 @@ static void other_formats(void **state)
 		size_t len;
 		const char *words;
 	} cases[] = {
-		{"KDUMP   ", 8,
-		 "looks like a kdump-compressed dump, which this version cannot read"},
-		{"DISKDUMP", 8, "a diskdump"},
-		{"makedumpfile\0\0\0\0", 16, "a flattened kdump stream"},
-		{"EMiL\1\0\0\0", 8, "a LiME image"},
-		{"AVML\2\0\0\0", 8, "an AVML image"},
-		{"PAGEDU64", 8, "a Windows crash dump"},
 		{"PAGEDUMP", 8, "a 32-bit Windows crash dump"},
-		{"\xd2\xbe\xd2\xbe\x08\0\0\0\x5c\0\0\0", 12, "a VMware checkpoint"},
-		{"QEVM\0\0\0\3", 8, "a QEMU migration stream"},
-		{"LibvirtQemudSave", 16, "a libvirt save file"},
 		{"Xen saved domain, xl format\n \0 \r", 32, "a Xen save file"},
 		{"LibxlFmt", 8, "a libxl stream"},
 		{"\xff\xff\xff\xff\xff\xff\xff\xffXENF", 12, "a libxc stream"},
 		{"PK\3\4", 4, "a zip archive"},
-		{"\x1f\x8b\x08", 3, "gzip data, which this version cannot read: unpack it first"},
 		{"\x04\x22\x4d\x18", 4, "an lz4 frame"},
 		{"\x53\x2a\x4d\x18", 4, "an lz4 or zstd stream"},
 		{"\x28\xb5\x2f\xfd", 4, "a zstd frame"},

@@ -40,19 +40,27 @@ static bool segments_push(struct segments *segments, vmi_gpa gpa, uint64_t size,
 	return true;
 }
 
+/* Cut to what there is of physical addresses. False when nothing is left. */
+static bool segments_fit(struct segments *segments, vmi_gpa gpa, uint64_t *size)
+{
+	if (gpa > GPA_END || *size > GPA_END - gpa) {
+		segments->beyond++;
+		if (gpa >= GPA_END)
+			return false;
+		*size = GPA_END - gpa;
+	}
+	return true;
+}
+
 enum vmi_status segments_add(struct segments *segments, const struct vmi_source *source,
 			     vmi_gpa gpa, uint64_t filesz, uint64_t memsz, uint64_t offset,
 			     struct vmi_error *err)
 {
 	uint64_t size = filesz > memsz ? filesz : memsz;
 
-	if (gpa > GPA_END || size > GPA_END - gpa) {
-		segments->beyond++;
-		if (gpa >= GPA_END)
-			return VMI_OK;
-		size = GPA_END - gpa;
-		filesz = min_u64(filesz, size);
-	}
+	if (!segments_fit(segments, gpa, &size))
+		return VMI_OK;
+	filesz = min_u64(filesz, size);
 	uint64_t end = vmi_source_size(source);
 	uint64_t held = offset < end ? min_u64(filesz, end - offset) : 0;
 	if (held < filesz && !segments->cut++) {
@@ -62,6 +70,25 @@ enum vmi_status segments_add(struct segments *segments, const struct vmi_source 
 	if (!segments_push(segments, gpa, held, offset, SEGMENT_HELD) ||
 	    !segments_push(segments, gpa + held, filesz - held, 0, SEGMENT_CUT) ||
 	    !segments_push(segments, gpa + filesz, size - filesz, 0, SEGMENT_LEFT_OUT))
+		return no_memory(err);
+	return VMI_OK;
+}
+
+enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa, uint64_t size,
+				    uint64_t lost, uint64_t offset, struct vmi_error *err)
+{
+	uint64_t all = lost < UINT64_MAX - size ? size + lost : UINT64_MAX;
+
+	if (!segments_fit(segments, gpa, &all))
+		return VMI_OK;
+	size = min_u64(size, all);
+	lost = all - size;
+	if (lost && !segments->cut++) {
+		segments->cut_gpa = gpa + size;
+		segments->cut_size = lost;
+	}
+	if (!segments_push(segments, gpa, size, offset, SEGMENT_HELD) ||
+	    !segments_push(segments, gpa + size, lost, 0, SEGMENT_CUT))
 		return no_memory(err);
 	return VMI_OK;
 }
@@ -262,6 +289,14 @@ enum vmi_status extents_build(struct extents *x, const struct segments *segments
 	return VMI_OK;
 }
 
+void extents_packed(struct extents *x, extents_read *read, void *context)
+{
+	x->read = read;
+	x->context = context;
+	x->map = NULL;
+	x->sparse = false;
+}
+
 void extents_deinit(struct extents *x)
 {
 	free(x->gpa);
@@ -329,9 +364,11 @@ static enum vmi_status fill(const struct extents *x, size_t i, vmi_gpa gpa, stru
 		vmi_gpa to = min_u64(x->gpa[i] + x->extent[i].size, gpa + VMI_PAGE_SIZE);
 		if (from >= to)
 			continue;
-		enum vmi_status st =
-			vmi_source_read(x->source, x->extent[i].offset + (from - x->gpa[i]),
-					page->bytes + (from - gpa), (size_t)(to - from), err);
+		uint64_t offset = x->extent[i].offset + (from - x->gpa[i]);
+		uint8_t *bytes = page->bytes + (from - gpa);
+		size_t len = (size_t)(to - from);
+		enum vmi_status st = x->read ? x->read(x->context, offset, bytes, len, err)
+					     : vmi_source_read(x->source, offset, bytes, len, err);
 		if (st)
 			return st;
 		mark_known(page->known, (size_t)(from - gpa), (size_t)(to - gpa));
@@ -437,4 +474,37 @@ enum vmi_status extents_absent_next(const struct extents *x, vmi_gpa from, struc
 		.kind = s->kind == SEGMENT_CUT ? VMI_RUN_CUT : VMI_RUN_EXCLUDED,
 	};
 	return VMI_OK;
+}
+
+/* ---- for a driver's table ------------------------------------------------------------------- */
+
+enum vmi_status extents_self_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+				 struct vmi_error *err)
+{
+	return extents_page_get(self, gfn, page, err);
+}
+
+void extents_self_put(void *self, struct vmi_page *page)
+{
+	(void)self;
+	extents_page_put(page);
+}
+
+enum vmi_status extents_self_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+				      struct vmi_error *err)
+{
+	(void)err;
+	return extents_run_next(self, from, run);
+}
+
+enum vmi_status extents_self_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+					 struct vmi_error *err)
+{
+	(void)err;
+	return extents_absent_next(self, from, run);
+}
+
+void extents_self_close(void *self)
+{
+	extents_deinit(self);
 }

@@ -39,6 +39,13 @@ struct segments {
 VMI_CHECKED enum vmi_status segments_add(struct segments *segments, const struct vmi_source *source,
 					 vmi_gpa gpa, uint64_t filesz, uint64_t memsz,
 					 uint64_t offset, struct vmi_error *err);
+/**
+ * Add a segment of `size` bytes at `offset` of what the source holds in a packed form, see
+ * extents_packed(), and `lost` more behind them that were cut off.
+ */
+VMI_CHECKED enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa,
+						uint64_t size, uint64_t lost, uint64_t offset,
+						struct vmi_error *err);
 void segments_deinit(struct segments *segments);
 
 /* A held stretch; where it begins is kept apart, as that is what searching looks at. */
@@ -49,11 +56,17 @@ struct extent {
 	vmi_gpa run_end; /* of all the extents that touch from here on */
 };
 
+/* Copy `len` bytes at `offset` of what is packed. */
+typedef enum vmi_status extents_read(void *context, uint64_t offset, void *buf, size_t len,
+				     struct vmi_error *err);
+
 /* Immutable once built, so any thread may use it. */
 struct extents {
 	const struct vmi_source *source;
 	const uint8_t *map;
-	bool sparse; /* the source has holes that the host knows of */
+	bool sparse;        /* the source has holes that the host knows of */
+	extents_read *read; /* NULL: vmi_source_read() */
+	void *context;
 
 	size_t count;
 	vmi_gpa *gpa;
@@ -74,6 +87,8 @@ struct extents {
  */
 VMI_CHECKED enum vmi_status extents_build(struct extents *extents, const struct segments *segments,
 					  const struct vmi_source *source, struct vmi_error *err);
+/* The offsets are not those of the source: `read` knows what is there. */
+void extents_packed(struct extents *extents, extents_read *read, void *context);
 void extents_deinit(struct extents *extents);
 
 /* The page group of struct vmi_driver_ops. */
@@ -84,5 +99,15 @@ VMI_CHECKED enum vmi_status extents_run_next(const struct extents *extents, vmi_
 					     struct vmi_run *run);
 VMI_CHECKED enum vmi_status extents_absent_next(const struct extents *extents, vmi_gpa from,
 						struct vmi_run *run);
+
+/* The same, as a driver's table wants them whose state begins with its struct extents. */
+VMI_CHECKED enum vmi_status extents_self_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+					     struct vmi_error *err);
+void extents_self_put(void *self, struct vmi_page *page);
+VMI_CHECKED enum vmi_status extents_self_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+						  struct vmi_error *err);
+VMI_CHECKED enum vmi_status extents_self_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+						     struct vmi_error *err);
+void extents_self_close(void *self);
 
 #endif

@@ -15,20 +15,16 @@ static const struct signature {
 	const char *advice;
 } signatures[] = {
 	{"\177ELF", 4, "an ELF file", NULL},
-	{"EMiL\1\0\0\0", 8, "a LiME image", NULL},
-	{"AVML\2\0\0\0", 8, "an AVML image", NULL},
-	{"PAGEDU64", 8, "a Windows crash dump", NULL},
 	{"PAGEDUMP", 8, "a 32-bit Windows crash dump", NULL},
-	{"QEVM\0\0\0\3", 8, "a QEMU migration stream", NULL},
-	{"LibvirtQemudSave", 16, "a libvirt save file", NULL},
-	{"LibvirtQemudPart", 16, "an unfinished libvirt save file", NULL},
 	{"Xen saved domain, xl format", 27, "a Xen save file", NULL},
 	{"LibxlFmt", 8, "a libxl stream", NULL},
 	{"\xff\xff\xff\xff\xff\xff\xff\xffXENF", 12, "a libxc stream", NULL},
 	{"FreeBSD Kernel Dump", 19, "a FreeBSD kernel dump", NULL},
 	{"minidump FreeBSD/", 17, "a FreeBSD minidump", NULL},
 	{"PK\3\4", 4, "a zip archive, perhaps an AFF4 image", NULL},
-	{"QFI\xfb", 4, "a qcow2 disk image", NULL},
+	{"QFI\xfb", 4, "a qcow2 disk image",
+	 "the memory of a savevm snapshot in it can be had by qemu-system-x86_64 -loadvm NAME -S and "
+	 "then dump-guest-memory"},
 	{"hibr", 4, "a Windows hibernation file", NULL},
 	{"HIBR", 4, "a Windows hibernation file", NULL},
 	{"RSTR", 4, "a Windows hibernation file", NULL},
@@ -42,19 +38,7 @@ static const struct signature {
 	{"\xfd\x37zXZ", 6, "xz data", "unpack it first"},
 };
 
-/* VMware's checkpoint files: four magic numbers, and a count of groups that stays small. */
-static bool is_vmware(const uint8_t *head, size_t len)
-{
-	if (len < 12)
-		return false;
-	uint32_t magic = le32(head);
-	bool known = magic == 0xbed2bed2 || magic == 0xbed3bed3 || magic == 0xbed0bed0 ||
-		     magic == 0xbad1bad1 || magic == 0xbad2bad2;
-	return known && le32(head + 8) < 4096;
-}
-
 /* Those whose signature is more than bytes at the start. */
-static const struct signature vmware = {NULL, 12, "a VMware checkpoint", NULL};
 static const struct signature skippable = {NULL, 4, "an lz4 or zstd stream", "unpack it first"};
 static const struct signature bzip2 = {NULL, 10, "bzip2 data", "unpack it first"};
 
@@ -64,8 +48,6 @@ static const struct signature *find(const uint8_t *head, size_t len)
 		if (len >= signatures[i].len &&
 		    !memcmp(head, signatures[i].bytes, signatures[i].len))
 			return &signatures[i];
-	if (is_vmware(head, len))
-		return &vmware;
 	if (len >= skippable.len && (le32(head) & 0xfffffff0) == 0x184d2a50)
 		return &skippable;
 	if (len >= bzip2.len && !memcmp(head, "BZh", 3) &&

@@ -63,7 +63,8 @@ static const struct {
 	[OPT_ACTION] = {"action", "ACTION",
 			"continue, deny, reinject, singlestep or emulate; see above", 0},
 	[OPT_OUTPUT] = {"output", "FILE", "the file to write", 'o'},
-	[OPT_FORMAT] = {"format", "FORMAT", "elf or raw", 0},
+	[OPT_FORMAT] = {"format", "FORMAT", "elf, raw, lime or kdump (elf)", 0},
+	[OPT_COMPRESS] = {"compress", "NAME", "none, zlib, lzo, snappy, zstd or lz4", 0},
 	[OPT_FORCE] = {"force", NULL, "replace FILE when it exists", 'f'},
 };
 

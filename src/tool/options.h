@@ -51,6 +51,7 @@ enum option_id {
 	OPT_ACTION,
 	OPT_OUTPUT,
 	OPT_FORMAT,
+	OPT_COMPRESS,
 	OPT_FORCE,
 	OPT_COUNT
 };

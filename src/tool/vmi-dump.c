@@ -59,8 +59,8 @@ static enum cli_status image_open(struct cli *cli)
 }
 
 static const struct command *const commands[] = {
-	&command_info,    &command_regs, &command_translate, &command_read, &command_string,
-	&command_strings, &command_find, &command_maps,      NULL,
+	&command_info,    &command_regs, &command_translate, &command_read,    &command_string,
+	&command_strings, &command_find, &command_maps,      &command_convert, NULL,
 };
 
 static const struct program vmi_dump = {

@@ -50,7 +50,11 @@ _vmi_live()
 		return
 		;;
 	--format)
-		COMPREPLY=($(compgen -W "elf raw" -- "$cur"))
+		COMPREPLY=($(compgen -W "elf raw lime kdump" -- "$cur"))
+		return
+		;;
+	--compress)
+		COMPREPLY=($(compgen -W "none zlib lzo snappy zstd lz4" -- "$cur"))
 		return
 		;;
 	--driver)
@@ -82,7 +86,7 @@ _vmi_live()
 		options+=" --hypercall=user --io --descriptor --vmexit --privileged-call --mem"
 		options+=" --vcpu --root --rip --count --duration --registers --action"
 		;;
-	snapshot) options+=" --output --format --force" ;;
+	snapshot) options+=" --output --format --compress --force" ;;
 	esac
 
 	if [[ $cur == -* ]]; then
