@@ -9,6 +9,7 @@
 #include "handle.h"
 
 #ifdef VMI_WITH_ELF
+extern const struct vmi_driver_ops driver_xen_core;
 extern const struct vmi_driver_ops driver_elf;
 #endif
 extern const struct vmi_driver_ops driver_kdump;
@@ -17,16 +18,23 @@ extern const struct vmi_driver_ops driver_avml;
 extern const struct vmi_driver_ops driver_qemu_migration;
 extern const struct vmi_driver_ops driver_windows;
 extern const struct vmi_driver_ops driver_vmware;
+extern const struct vmi_driver_ops driver_xen_save;
 extern const struct vmi_driver_ops driver_unreadable;
 extern const struct vmi_driver_ops driver_raw;
 
 static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
+	&driver_xen_core, /* ELF files, too */
 	&driver_elf,
 #endif
-	&driver_kdump,   &driver_lime,   &driver_avml,       &driver_qemu_migration,
-	&driver_windows, &driver_vmware, &driver_unreadable, /* knows other formats, to refuse them
-								by name before raw takes all */
+	&driver_kdump,
+	&driver_lime,
+	&driver_avml,
+	&driver_qemu_migration,
+	&driver_windows,
+	&driver_vmware,
+	&driver_xen_save,
+	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
 };
 
@@ -135,6 +143,7 @@ const char *vmi_feature(unsigned index)
 {
 	static const char *const features[] = {
 #ifdef VMI_WITH_ELF
+		"driver xen-core (libelf)",
 		"driver elf (libelf)",
 #endif
 		"driver kdump",
@@ -143,6 +152,7 @@ const char *vmi_feature(unsigned index)
 		"driver qemu-migration",
 		"driver windows",
 		"driver vmware",
+		"driver xen-save",
 		"driver raw",
 #ifdef VMI_WITH_XEN
 		"driver xen (a module)",

@@ -101,8 +101,6 @@ static void refused(void **state)
 		{{.xnum = true, .xnum_count = UINT32_MAX},
 		 VMI_ERR_CORRUPT,
 		 "its 4294967295 program headers at file offset 0x40 end past"},
-		{{.section = ".xen_pages"}, VMI_ERR_UNSUPPORTED, "dump of Xen's dump-core"},
-		{{.class = 32, .section = ".xen_pages"}, VMI_ERR_UNSUPPORTED, "Xen's dump-core"},
 	};
 
 	(void)state;
@@ -117,12 +115,10 @@ static void without_memory(void **state)
 {
 	struct mk_elf none = {.tail = 8192};
 	struct mk_elf notes = {.notes = {{"CORE", 9, "desc", 4, false, 0}}, .tail = 8192};
-	struct mk_elf xen = {.section = ".xen_pages", .tail = 8192};
 
 	(void)state;
 	assert_refused(&none, VMI_ERR_CORRUPT, "no program headers, thus no memory");
 	assert_refused(&notes, VMI_ERR_CORRUPT, "no PT_LOAD segment, thus no memory");
-	assert_refused(&xen, VMI_ERR_UNSUPPORTED, "dump of Xen's dump-core");
 }
 
 static void virtual_only(void **state)

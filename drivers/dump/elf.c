@@ -89,7 +89,7 @@ static enum vmi_status check_segments(const struct loading *l, struct vmi_error 
 
 	if (headers_section(&l->headers, ".xen_pages", &xen))
 		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
-				"it is a dump of Xen's dump-core, which this version cannot read");
+				"it is a dump of Xen's dump-core: the driver xen-core reads it");
 	if (!l->headers.phnum)
 		return vmi_fail(err, VMI_ERR_CORRUPT, "it has no program headers, thus no memory");
 	if (!l->loads)

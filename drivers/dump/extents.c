@@ -93,6 +93,26 @@ enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa, uint
 	return VMI_OK;
 }
 
+enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa gpa, uint64_t size,
+				  struct vmi_error *err)
+{
+	if (gpa >= GPA_END)
+		return VMI_OK;
+	return segments_push(segments, gpa, min_u64(size, GPA_END - gpa), 0, SEGMENT_HOLE)
+		       ? VMI_OK
+		       : no_memory(err);
+}
+
+void segments_reverse(struct segments *segments)
+{
+	for (size_t low = 0, high = segments->count; low + 1 < high; low++) {
+		struct segment other = segments->list[--high];
+		segments->list[high] = segments->list[low];
+		segments->list[low] = other;
+	}
+	segments->reversed = true;
+}
+
 void segments_deinit(struct segments *segments)
 {
 	free(segments->list);
@@ -176,11 +196,12 @@ static size_t unpainted(struct intervals *iv, size_t i)
 	return i;
 }
 
-static void paint(struct intervals *iv, const struct segments *segments, enum segment_kind kind)
+/* `kinds` has a bit for each kind to paint now. */
+static void paint(struct intervals *iv, const struct segments *segments, unsigned kinds)
 {
 	for (size_t k = 0; k < segments->count; k++) {
 		const struct segment *s = &segments->list[k];
-		if (s->kind != kind)
+		if (!(kinds >> s->kind & 1))
 			continue;
 		size_t i = unpainted(iv, search(iv->bound, iv->count, s->gpa));
 		while (i < iv->count && iv->bound[i] < s->gpa + s->size) {
@@ -267,18 +288,20 @@ enum vmi_status extents_build(struct extents *x, const struct segments *segments
 		extents_deinit(x);
 		return no_memory(err);
 	}
-	paint(&iv, segments, SEGMENT_HELD);
-	paint(&iv, segments, SEGMENT_CUT);
-	paint(&iv, segments, SEGMENT_LEFT_OUT);
+	paint(&iv, segments,
+	      1u << SEGMENT_HELD | 1u << SEGMENT_HOLE |
+		      (segments->reversed ? 1u << SEGMENT_LEFT_OUT : 0));
+	paint(&iv, segments, 1u << SEGMENT_CUT);
+	paint(&iv, segments, 1u << SEGMENT_LEFT_OUT);
 	for (size_t i = 0; i + 1 < iv.count; i++) {
-		if (!iv.owner[i])
+		if (!iv.owner[i] || iv.owner[i]->kind == SEGMENT_HOLE)
 			continue;
 		if (iv.owner[i]->kind == SEGMENT_HELD)
 			append_held(x, iv.owner[i], iv.bound[i], iv.bound[i + 1]);
 		else
 			append_absent(x, iv.owner[i], iv.bound[i], iv.bound[i + 1]);
+		x->end = iv.bound[i + 1];
 	}
-	x->end = iv.count ? iv.bound[iv.count - 1] : 0;
 	intervals_deinit(&iv);
 	if (x->count)
 		derive(x, segments);

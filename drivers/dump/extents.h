@@ -10,9 +10,10 @@
  */
 
 enum segment_kind {
-	SEGMENT_HELD,    /* the bytes are in the file */
-	SEGMENT_CUT,     /* they would be, if the file did not end before */
-	SEGMENT_LEFT_OUT /* the guest had them, who wrote the file left them out */
+	SEGMENT_HELD,     /* the bytes are in the file */
+	SEGMENT_CUT,      /* they would be, if the file did not end before */
+	SEGMENT_LEFT_OUT, /* the guest had them, who wrote the file left them out */
+	SEGMENT_HOLE      /* there is nothing, whatever segments behind it in the list say */
 };
 
 struct segment {
@@ -26,6 +27,7 @@ struct segment {
 struct segments {
 	struct segment *list; /* none empty, none beyond the physical address space */
 	size_t count, room;
+	bool reversed; /* see segments_reverse() */
 	/* What was cut to fit, for a warning: how many segments, and the first of them. */
 	size_t cut, beyond;
 	vmi_gpa cut_gpa;
@@ -46,6 +48,14 @@ VMI_CHECKED enum vmi_status segments_add(struct segments *segments, const struct
 VMI_CHECKED enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa,
 						uint64_t size, uint64_t lost, uint64_t offset,
 						struct vmi_error *err);
+/* Add a hole: what follows in the list is not held there. VMI_ERR_NOMEM. */
+VMI_CHECKED enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa gpa, uint64_t size,
+					      struct vmi_error *err);
+/*
+ * Last first, and then the first in the list wins even where it holds nothing: for files in which
+ * what comes later replaces what came before.
+ */
+void segments_reverse(struct segments *segments);
 void segments_deinit(struct segments *segments);
 
 /* A held stretch; where it begins is kept apart, as that is what searching looks at. */

@@ -16,6 +16,11 @@ enum {
 	NT_VIRTUALBOX_CPU = 0xb01,
 	VIRTUALBOX_CORE_SIZE = 24,
 	NT_VMICORE_CPU = 0x564d4943,
+	/* Xen's elfnote.h and elfcore.h: of a crashed hypervisor, and of a dumped guest. */
+	NT_XEN_CRASH_REGS = 0x1000002,
+	NT_XEN_HEADER = 0x2000001,
+	NT_XEN_FORMAT = 0x2000003,
+	XEN_HEADER_SIZE = 32,
 };
 enum { NOTE_HEAD = 12 };
 static const uint32_t virtualbox_magic = 0xc01ac0de;
@@ -73,6 +78,28 @@ static void take_vmcoreinfo(struct notes *notes, const uint8_t *text, size_t siz
 	notes->vmcoreinfo_len = strnlen((const char *)text, size);
 }
 
+static void take_xen(struct notes *notes, const struct note *note)
+{
+	unsigned cpus = notes->seen[VCPU_PRSTATUS];
+
+	switch (note->type) {
+	case NT_XEN_CRASH_REGS: /* follows the NT_PRSTATUS of its CPU */
+		if (note->size >= VCPU_CONTROL_SIZE && cpus && cpus <= VCPU_MAX)
+			notes->vcpu[cpus - 1].control = note->desc;
+		break;
+	case NT_XEN_HEADER:
+		if (note->size >= XEN_HEADER_SIZE)
+			notes->xen_header = note->desc;
+		break;
+	case NT_XEN_FORMAT:
+		if (note->size >= sizeof(uint64_t))
+			notes->xen_format = le64(note->desc);
+		break;
+	default:
+		break;
+	}
+}
+
 static void take(struct notes *notes, const struct note *note)
 {
 	if (is_named(note, "CORE") && note->type == NT_PRSTATUS) {
@@ -91,6 +118,8 @@ static void take(struct notes *notes, const struct note *note)
 			notes->virtualbox_format = le32(note->desc + 4);
 	} else if (is_named(note, "VBCPU") && note->type == NT_VIRTUALBOX_CPU) {
 		take_vcpu(notes, VCPU_VIRTUALBOX, note);
+	} else if (is_named(note, "Xen")) {
+		take_xen(notes, note);
 	} else if (is_named(note, "VMCOREINFO")) {
 		take_vmcoreinfo(notes, note->desc, note->size);
 	}

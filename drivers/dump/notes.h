@@ -20,6 +20,11 @@ struct notes {
 	bool qemu, virtualbox, prstatus, vmicore;
 	bool prstatus32; /* a vcpu was not in long mode */
 
+	/* What `xl dump-core` says of the image: {u64 magic, vcpus, pages, page size}, NULL when
+	 * nothing, and the version of its format, 0 when none. */
+	const uint8_t *xen_header;
+	uint64_t xen_format;
+
 	/* The rest is private. */
 	unsigned seen[VCPU_NOTE_KINDS]; /* notes of each kind */
 	uint32_t virtualbox_format;
