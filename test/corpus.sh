@@ -4,11 +4,12 @@
 #
 #     corpus.sh TEST_TRUTH VMI_DUMP [CORPUS]
 #
-# CORPUS (or $VMI_CORPUS) is a folder of packed images, NAME.qemu.elf.xz beside NAME.truth.json.xz,
-# or a machine's folder with truth.json and the images it names, of which those are taken that this
-# version can open. A raw and a LiME image are made of each packed one, too; and where a machine has memory above
-# 4 GiB, one whose hole is squeezed out, which is read by the layout that info proposes. Exit status
-# 77: there is no corpus.
+# CORPUS (or $VMI_CORPUS) is a folder of packed images, NAME.qemu.elf.xz and NAME.*.kdump.xz beside
+# NAME.truth.json.xz, or a machine's folder with truth.json and the images it names, of which those
+# are taken that this version can open. A raw and a LiME image are made of each packed one, too; and
+# where a machine has memory above 4 GiB, one whose hole is squeezed out, which is read by the layout
+# that info proposes. All are held against the ELF file of the same instant, page by page. Exit
+# status 77: there is no corpus.
 
 set -u
 top=$(CDPATH= cd "$(dirname "$0")" && pwd)
@@ -49,6 +50,20 @@ check()
 	images=$((images + 1))
 }
 
+# same IMAGE OTHER..: what any two of them hold is the same.
+same()
+{
+	"$(dirname "$test_truth")/test_same" "$@"
+	status=$?
+	case $status in
+	0 | 77) ;;
+	*)
+		echo "FAILED ($status): test_same $*"
+		failed=$((failed + 1))
+		;;
+	esac
+}
+
 # ELF RAW LIME: every segment at its physical address, in a sparse file, which is what QEMU's pmemsave
 # would give; and each behind a header.
 make_others()
@@ -78,21 +93,6 @@ make_others()
 	EOF
 }
 
-# same_bytes RAW IMAGE..: images of the same instant that hold all of memory hold the same.
-same_bytes()
-{
-	raw=$1
-	shift
-	[ -e "$raw" ] || return
-	size=$(stat -c %s "$raw")
-	# Memory above 4 GiB means a hole below, in which nothing is but firmware.
-	[ "$size" -le 3221225472 ] || return
-	for image in "$@"; do
-		[ -e "$image" ] || continue
-		"$vmi_dump" read "$image" 0 "$size" --phys --raw | cmp - "$raw" && continue
-		echo "FAILED: $image and $raw are not the same memory"
-		failed=$((failed + 1))
-	done
 # The stretches of memory that QEMU's ELF file names, one behind the other, in a sparse file. Status 1:
 # they lie that way already.
 make_squeezed()
@@ -156,14 +156,25 @@ for packed in "$corpus"/*.qemu.elf.xz; do
 	check "$work/$name.qemu.elf" "$work/truth.json"
 	check "$work/$name.raw" "$work/truth.json" all
 	check "$work/$name.lime" "$work/truth.json" all
+	for dump in "$corpus/$name".*.kdump.xz; do
+		[ -e "$dump" ] || continue
+		image=$work/$(basename "$dump" .xz)
+		holds=all
+		case $dump in *-d31.*) holds=part ;; esac
+		xz -dc "$dump" >"$image" || failed=$((failed + 1))
+		check "$image" "$work/truth.json" "$holds"
+		same "$work/$name.qemu.elf" "$image" "$work/$name.raw"
+	done
 	rm -f "$work"/*
 done
 
 if [ -e "$corpus/truth.json" ]; then
-	for image in "$corpus"/*.elf "$corpus"/*.migrate "$corpus"/*.lime "$corpus/phys.raw"; do
-		[ -e "$image" ] && check "$image" "$corpus/truth.json"
+	for image in "$corpus"/*.elf "$corpus/phys.raw" "$corpus"/*.migrate "$corpus"/*.lime \
+		"$corpus"/*.kdump "$corpus"/*.flat; do
+		[ -e "$image" ] || continue
+		check "$image" "$corpus/truth.json"
+		[ ! -e "$corpus/qemu.elf" ] || same "$corpus/qemu.elf" "$image"
 	done
-	same_bytes "$corpus/phys.raw" "$corpus"/*.migrate
 	if [ -e "$corpus/qemu.elf" ] && [ -e "$corpus/phys.raw" ] &&
 		make_squeezed "$corpus/qemu.elf" "$corpus/phys.raw" "$work/squeezed.raw"; then
 		check_squeezed "$work/squeezed.raw" "$corpus/truth.json"

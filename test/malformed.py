@@ -4,7 +4,7 @@
 
     malformed.py OUTDIR [SEED]
 
-One small memory with page tables in it is wrapped into raw, ELF, Windows and VMware files, one thing wrong in each.
+One small memory with page tables in it is wrapped into files of all formats, one thing wrong in each.
 Nothing is random but the bytes of the noise cases, which follow from SEED (default 1).
 
 OUTDIR/manifest.json is a list of
@@ -27,6 +27,7 @@ import shutil
 import struct
 import sys
 
+import malformed_kdump
 import malformed_streams
 import malformed_xen
 
@@ -520,7 +521,6 @@ def raws(out, rng):
 
 def others(out):
     for name, head, why in (
-            ("kdump", b"KDUMP   ", "a format that is not built in"),
             ("gzip", b"\x1f\x8b\x08\0", "compressed"),
             ("zstd", b"\x28\xb5\x2f\xfd", "compressed")):
         out.write("other-%s" % name, head + MEMORY[len(head):], "reject", why)
@@ -552,6 +552,7 @@ def main(arguments):
     windows(out, rng)
     vmware(out, rng)
     raws(out, rng)
+    malformed_kdump.write_all(out, MEMORY, NOTES, GOOD, rng)
     malformed_streams.add(out, rng, MEMORY, ROOT, GOOD)
     others(out)
     malformed_xen.write(out, MEMORY, BEHIND[:2])

@@ -218,10 +218,21 @@ static bool gzip_probe(const uint8_t *head, size_t len)
 static bool zlib_probe(const uint8_t *head, size_t len)
 {
 	static const char *const images[] = {
-		"\177ELF",          "KDUMP   ",         "DISKDUMP",         "makedumpfile",
-		"EMiL\1",           "AVML\2",           "PAGEDU",           "QEVM",
-		"LibvirtQemud",     "\x1f\x8b\x08",     "\x04\x22\x4d\x18", "\xfd\x37zXZ",
-		"\x28\xb5\x2f\xfd", "Xen saved domain",
+		"\177ELF",
+		"KDUMP   ",
+		"DISKDUMP",
+		"makedumpfile",
+		"EMiL\1",
+		"AVML\2",
+		"PAGEDU",
+		"QEVM",
+		"LibvirtQemud",
+		"\x1f\x8b\x08",
+		"\x04\x22\x4d\x18",
+		("\xfd" /* which 7 would continue */
+		 "7zXZ"),
+		"\x28\xb5\x2f\xfd",
+		"Xen saved domain",
 	};
 	uint8_t begin[16] = {0};
 	z_stream z = {.next_in = (Bytef *)(uintptr_t)head,

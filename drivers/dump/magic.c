@@ -7,6 +7,9 @@
 #include "magic.h"
 #include <vmi/driver.h>
 
+static const char hibernated[] =
+	"it is compressed; have a tool for such files make a raw image of it";
+
 /* Containers are opened before drivers are asked: those that get here are of no build, or not of
  * this. */
 #define UNPACK "unpack it first"
@@ -30,9 +33,6 @@
 #else
 #define NO_LZMA "this build has no xz (VMI_WITH_LZMA): build it with that, or "
 #endif
-
-static const char hibernated[] =
-	"it is compressed; have a tool for such files make a raw image of it";
 
 /* Signatures long enough that flat memory does not begin with one by chance. */
 static const struct signature {

@@ -148,7 +148,8 @@ static size_t walk(const struct note_segment *seg, size_t align, struct notes *n
 			.desc = seg->bytes + desc,
 			.size = size,
 		};
-		if (notes)
+		/* Zeros are notes without anything, and some producers have many of them. */
+		if (notes && (name || size))
 			take(notes, &note);
 		at = align_up(desc + size, align);
 		if (at > seg->size)

@@ -36,7 +36,7 @@ _vmi_dump()
 		return
 		;;
 	--driver)
-		COMPREPLY=($(compgen -W "elf windows vmware raw" -- "$cur"))
+		COMPREPLY=($(compgen -W "avml elf kdump lime qemu-migration raw vmware windows" -- "$cur"))
 		return
 		;;
 	--format)

@@ -71,8 +71,8 @@ static enum cli_status image_open(struct cli *cli)
 	options.layout = layout;
 	watch_sigbus(cli->target);
 	enum vmi_status status = vmi_open(&cli->vm, cli->target, &options, &err);
-	progress_hide(&cli->progress);
 	free(layout);
+	progress_hide(&cli->progress);
 	if (!status)
 		return CLI_DELIVERED;
 	cli_say(cli, "%s", err.text);
