@@ -51,7 +51,8 @@ static void assert_known(const struct vmi_registers *regs, enum vmi_register reg
 	assert_int_equal(regs->value[reg], value);
 }
 
-/* ---- memory in the state ---------------------------------------------------------------- */
+/* ---- memory in the state ----------------------------------------------------------------------
+ */
 
 static void inside(void **state)
 {
@@ -128,7 +129,8 @@ static void cut_inside(void **state)
 	image_close(&image);
 }
 
-/* ---- registers -------------------------------------------------------------------------- */
+/* ---- registers --------------------------------------------------------------------------------
+ */
 
 static void check_wide(struct vmi *vm, unsigned vcpu)
 {
@@ -221,7 +223,8 @@ static void odd_cpus(void **state)
 	image_close(&image);
 }
 
-/* ---- memory beside ---------------------------------------------------------------------- */
+/* ---- memory beside ----------------------------------------------------------------------------
+ */
 
 struct folder {
 	char path[40];
@@ -377,7 +380,8 @@ static void bare_with_hole(void **state)
 	folder_remove(&folder);
 }
 
-/* ---- refusals --------------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------------------------------
+ */
 
 static void refused(void **state)
 {

@@ -21,7 +21,8 @@ struct gzip {
 };
 
 enum {
-	SPAN = 512 << 10, /* bytes between checkpoints, until they become too many */
+	SPAN = 256 << 10, /* bytes between checkpoints, until they become too many */
+	PIECE = 64 << 10, /* that are unpacked for a page */
 	HISTORY = INFLATER_WINDOW + INFLATER_BACK,
 };
 
@@ -170,8 +171,8 @@ static enum vmi_status gzip_open_as(struct gzip *gzip, enum wrapping wrapping,
 		return st;
 	seek_warn(seek, target, file.what);
 	*size = seek->size;
-	return seek_init(seek, &gzip_seek, gzip, SEEK_PIECE, SEEK_PARKED,
-			 target->options->unpack_bytes, err);
+	return seek_init(seek, &gzip_seek, gzip, PIECE, SEEK_PARKED, target->options->unpack_bytes,
+			 err);
 }
 
 static enum vmi_status gzip_open(void *self, const struct vmi_source *outer,
