@@ -38,6 +38,12 @@ static const struct vmi_container_ops *const containers[] = {
 #ifdef VMI_WITH_LZ4
 	&container_lz4,
 #endif
+#ifdef VMI_WITH_ZSTD
+	&container_zstd,
+#endif
+#ifdef VMI_WITH_LZMA
+	&container_xz,
+#endif
 	NULL, /* behind the last */
 };
 

@@ -44,6 +44,7 @@ struct vmi {
 	int wake_fd;                   /* makes a wait for events return; -1 where there are none */
 	struct intercepts *intercepts; /* NULL until one is on */
 	unsigned pauses;
+	uint64_t pages_ms; /* when an event last made the page cache forget live pages */
 };
 
 void intercepts_destroy(struct intercepts *intercepts); /* NULL is allowed */

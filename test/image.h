@@ -63,6 +63,28 @@ static inline uint8_t *image_buffer(size_t size)
 	return bytes;
 }
 
+/* Bytes that must open as an image of that format. */
+static inline struct vmi *open_bytes(const void *bytes, size_t size, const char *format)
+{
+	struct vmi_error err = {0};
+	struct vmi *vm;
+
+	if (vmi_open_memory(&vm, bytes, size, NULL, &err))
+		fail_with("opening", &err);
+	assert_string_equal(vmi_info(vm)->format, format);
+	return vm;
+}
+
+static inline enum vmi_page_state state_of(struct vmi *vm, vmi_gfn gfn)
+{
+	enum vmi_page_state state;
+	struct vmi_error err = {0};
+
+	if (vmi_page_state(vm, gfn, &state, &err))
+		fail_with("state", &err);
+	return state;
+}
+
 static inline struct image image_open(const struct mk_elf *elf)
 {
 	struct vmi_error err = {0};

@@ -85,7 +85,7 @@ else
 fi
 
 # State that threads would share: the library has none. Sanitizers add their own.
-if [ -n "$LIBRARY" ] && ! nm "$LIBRARY" | grep -q '__asan_init\|__sanitizer'; then
+if [ -n "$LIBRARY" ] && ! nm "$LIBRARY" | grep -q '__asan_init\|__sanitizer\|__tsan_init'; then
 	complain "writable data in the library" "$(nm "$LIBRARY" | awk '
 		$2 ~ /^[bBdDcCsSgG]$/ && $3 !~ /^(completed\.[0-9]+|__dso_handle|_edata|_end|__bss_start|__TMC_END__|_DYNAMIC|_GLOBAL_OFFSET_TABLE_|__frame_dummy_init_array_entry|__do_global_dtors_aux_fini_array_entry)$/' |
 		while read -r address kind name; do

@@ -124,7 +124,9 @@ def xl(inner, flags=3, extra=b"{}\0", length=None):
 
 
 def save(memory, front=b"", behind=b"", **how):
-    return xl(libxl(libxc(front + record(0x10, b"") + record(0x11, POLICY) + batches(memory) +
+    if how.get("version") != 2:
+        front += record(0x11, POLICY) + record(0x10, b"")
+    return xl(libxl(libxc(front + batches(memory) +
                           behind + record(9, hvm_context(0x3000)) + LIBXC_END, **how)))
 
 

@@ -14,14 +14,17 @@ enum { PAGE = 4096, BLOCK = 63, COMPRESSED = 62 };
 
 struct file {
 	uint8_t *bytes;
-	size_t size;
+	size_t size, room;
 };
 
 static uint8_t *grow(struct file *file, size_t size)
 {
-	file->bytes = realloc(file->bytes, file->size + size + 1);
-	if (!file->bytes)
-		abort();
+	if (size >= file->room - file->size) {
+		file->room = 2 * file->room + size + 1;
+		file->bytes = realloc(file->bytes, file->room);
+		if (!file->bytes)
+			abort();
+	}
 	memset(file->bytes + file->size, 0, size);
 	file->size += size;
 	return file->bytes + file->size - size;
@@ -36,7 +39,8 @@ uint64_t mk_vmware_value(const char *name, unsigned cpu)
 {
 	uint64_t value = 0;
 
-	memcpy(&value, name, strnlen(name, 7));
+	for (unsigned i = 0; i < 7 && name[i]; i++)
+		value |= (uint64_t)(uint8_t)name[i] << (8 * i);
 	return value | (uint64_t)(cpu + 1) << 56;
 }
 
@@ -207,7 +211,7 @@ static void set_group(struct file *file, unsigned index, const char *name, size_
 
 uint8_t *mk_vmware(const struct mk_vmware *w, size_t *size)
 {
-	struct file file = {NULL, 0};
+	struct file file = {NULL, 0, 0};
 	unsigned groups = w->cpus ? 3 : 2;
 
 	add(&file, w->magic ? w->magic : 0xbed2bed2, 4);
@@ -232,7 +236,7 @@ uint8_t *mk_vmware(const struct mk_vmware *w, size_t *size)
 
 uint8_t *mk_vmem(const struct mk_vmware *w, size_t *size)
 {
-	struct file file = {NULL, 0};
+	struct file file = {NULL, 0, 0};
 
 	add_memory(&file, w);
 	*size = file.size > w->cut ? file.size - w->cut : 0;

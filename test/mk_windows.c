@@ -21,7 +21,8 @@ uint64_t mk_windows_value(const char *name, unsigned cpu)
 {
 	uint64_t value = 0;
 
-	memcpy(&value, name, strnlen(name, 7));
+	for (unsigned i = 0; i < 7 && name[i]; i++)
+		value |= (uint64_t)(uint8_t)name[i] << (8 * i);
 	return value | (uint64_t)(cpu + 1) << 56;
 }
 
@@ -125,14 +126,17 @@ static void mk_kernel(uint8_t *memory, const struct mk_windows *w)
 
 struct file {
 	uint8_t *bytes;
-	size_t size;
+	size_t size, room;
 };
 
 static uint8_t *grow(struct file *file, size_t size)
 {
-	file->bytes = realloc(file->bytes, file->size + size + 1);
-	if (!file->bytes)
-		abort();
+	if (size >= file->room - file->size) {
+		file->room = 2 * file->room + size + 1;
+		file->bytes = realloc(file->bytes, file->room);
+		if (!file->bytes)
+			abort();
+	}
 	memset(file->bytes + file->size, 0, size);
 	file->size += size;
 	return file->bytes + file->size - size;
@@ -227,7 +231,7 @@ static void add_ranges(struct file *file, const struct mk_windows *w, const uint
 
 uint8_t *mk_windows(const struct mk_windows *w, size_t *size)
 {
-	struct file file = {NULL, 0}, kernel = {NULL, 0};
+	struct file file = {NULL, 0, 0}, kernel = {NULL, 0, 0};
 
 	if (w->kernel) {
 		add_pages(&kernel, &(struct mk_pages){0, MK_WINDOWS_PAGES}, NULL);

@@ -24,23 +24,7 @@ static void range(struct mk_stream *s, uint64_t first, uint64_t last, uint64_t s
 
 static struct vmi *open_stream(const struct mk_stream *s)
 {
-	struct vmi_error err = {0};
-	struct vmi *vm;
-
-	if (vmi_open_memory(&vm, s->bytes, s->size, NULL, &err))
-		fail_with("opening", &err);
-	assert_string_equal(vmi_info(vm)->format, "lime");
-	return vm;
-}
-
-static enum vmi_page_state state_of(struct vmi *vm, vmi_gfn gfn)
-{
-	enum vmi_page_state state;
-	struct vmi_error err = {0};
-
-	if (vmi_page_state(vm, gfn, &state, &err))
-		fail_with("state", &err);
-	return state;
+	return open_bytes(s->bytes, s->size, "lime");
 }
 
 static void ranges(void **state)

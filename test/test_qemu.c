@@ -111,13 +111,7 @@ static void finish(struct mk_stream *s)
 
 static struct vmi *open_stream(const struct mk_stream *s)
 {
-	struct vmi_error err = {0};
-	struct vmi *vm;
-
-	if (vmi_open_memory(&vm, s->bytes, s->size, NULL, &err))
-		fail_with("opening", &err);
-	assert_string_equal(vmi_info(vm)->format, "qemu-migration");
-	return vm;
+	return open_bytes(s->bytes, s->size, "qemu-migration");
 }
 
 static void assert_refuses(const struct mk_stream *s, enum vmi_status status, const char *words)
@@ -126,16 +120,6 @@ static void assert_refuses(const struct mk_stream *s, enum vmi_status status, co
 	struct vmi *vm = NULL;
 
 	assert_says(vmi_open_memory(&vm, s->bytes, s->size, NULL, &err), status, words, &err);
-}
-
-static enum vmi_page_state state_of(struct vmi *vm, vmi_gfn gfn)
-{
-	enum vmi_page_state state;
-	struct vmi_error err = {0};
-
-	if (vmi_page_state(vm, gfn, &state, &err))
-		fail_with("state", &err);
-	return state;
 }
 
 static const struct block four_pages[] = {{"pc.ram", 4 * PAGE}, {NULL, 0}};
@@ -584,8 +568,17 @@ static void wide_cpus(void **state)
 	assert_known(&regs, VMI_LDTR, 0x306);
 	assert_known(&regs, VMI_TR_ATTRIBUTES, 0xa09b);
 	assert_known(&regs, VMI_IDTR_BASE, 0x409);
+	assert_known(&regs, VMI_SYSENTER_CS, 0x600);
+	assert_known(&regs, VMI_SYSENTER_EIP, 0x602);
+	assert_known(&regs, VMI_CR2, 0x702);
+	assert_known(&regs, VMI_DR3, 0x803);
+	assert_known(&regs, VMI_DR6, 0x806);
 	assert_known(&regs, VMI_DR7, 0x807);
 	assert_known(&regs, VMI_EFER, 0xd01);
+	assert_known(&regs, VMI_STAR, 0x901);
+	assert_known(&regs, VMI_LSTAR, 0x902);
+	assert_known(&regs, VMI_CSTAR, 0x903);
+	assert_known(&regs, VMI_SYSCALL_MASK, 0x904);
 	assert_known(&regs, VMI_KERNEL_GS_BASE, 0x905);
 	assert_known(&regs, VMI_PAT, 0xa00);
 	assert_known(&regs, VMI_TSC, 0xb00);
@@ -641,11 +634,7 @@ static void libvirt(void **state)
 	begin(&s, "pc-i440fx-7.2", four_pages);
 	full(&s, "pc.ram", 0, 0, 0);
 	finish(&s);
-	struct vmi_error err = {0};
-	struct vmi *vm;
-	if (vmi_open_memory(&vm, s.bytes, s.size, NULL, &err))
-		fail_with("opening", &err);
-	assert_string_equal(vmi_info(vm)->format, "libvirt+qemu-migration");
+	struct vmi *vm = open_bytes(s.bytes, s.size, "libvirt+qemu-migration");
 	assert_memory(vm, 0, PAGE, 0);
 	vmi_close(vm);
 

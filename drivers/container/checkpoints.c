@@ -67,6 +67,15 @@ enum vmi_status checkpoints_add(struct checkpoints *points, uint64_t out, uint64
 	return VMI_OK;
 }
 
+void checkpoints_drop(struct checkpoints *points, uint64_t out)
+{
+	while (points->count > 1 && points->list[points->count - 1].out >= out) {
+		const struct checkpoint *point = &points->list[--points->count];
+		points->bytes -= weight(point);
+		free(point->state);
+	}
+}
+
 const struct checkpoint *checkpoints_find(const struct checkpoints *points, uint64_t out)
 {
 	size_t low = 0, high = points->count;

@@ -31,6 +31,8 @@ bool checkpoints_due(const struct checkpoints *points, uint64_t out);
 VMI_CHECKED enum vmi_status checkpoints_add(struct checkpoints *points, uint64_t out, uint64_t in,
 					    uint8_t *state, size_t state_len,
 					    struct vmi_error *err);
+/* Forget those at or behind `out`, which is behind the first. */
+void checkpoints_drop(struct checkpoints *points, uint64_t out);
 /* The last at or before `out`, which is not before the first. */
 const struct checkpoint *checkpoints_find(const struct checkpoints *points, uint64_t out);
 /* The longest way from one to the next, or to the end at `size`. */

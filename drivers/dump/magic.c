@@ -10,6 +10,30 @@
 static const char hibernated[] =
 	"it is compressed; have a tool for such files make a raw image of it";
 
+/* Containers are opened before drivers are asked: those that get here are of no build, or not of
+ * this. */
+#define UNPACK "unpack it first"
+#ifdef VMI_WITH_ZLIB
+#define NO_ZLIB
+#else
+#define NO_ZLIB "this build has no zlib (VMI_WITH_ZLIB): build it with that, or "
+#endif
+#ifdef VMI_WITH_LZ4
+#define NO_LZ4
+#else
+#define NO_LZ4 "this build has no lz4 (VMI_WITH_LZ4): build it with that, or "
+#endif
+#ifdef VMI_WITH_ZSTD
+#define NO_ZSTD
+#else
+#define NO_ZSTD "this build has no zstd (VMI_WITH_ZSTD): build it with that, or "
+#endif
+#ifdef VMI_WITH_LZMA
+#define NO_LZMA
+#else
+#define NO_LZMA "this build has no xz (VMI_WITH_LZMA): build it with that, or "
+#endif
+
 /* Signatures long enough that flat memory does not begin with one by chance. */
 static const struct signature {
 	const char *bytes;
@@ -37,17 +61,17 @@ static const struct signature {
 	{"QFI\xfb", 4, "a qcow2 disk image",
 	 "the memory of a savevm snapshot in it can be had by qemu-system-x86_64 -loadvm NAME -S and "
 	 "then dump-guest-memory"},
-	{"\x1f\x8b\x08", 3, "gzip data", "unpack it first"},
-	{"\x04\x22\x4d\x18", 4, "an lz4 frame", "unpack it first"},
-	{"\x02\x21\x4c\x18", 4, "a legacy lz4 frame", "unpack it first"},
-	{"\x28\xb5\x2f\xfd", 4, "a zstd frame", "unpack it first"},
-	{"\xfd\x37zXZ", 6, "xz data", "unpack it first"},
+	{"\x1f\x8b\x08", 3, "gzip data", NO_ZLIB UNPACK},
+	{"\x04\x22\x4d\x18", 4, "an lz4 frame", NO_LZ4 UNPACK},
+	{"\x02\x21\x4c\x18", 4, "a legacy lz4 frame", NO_LZ4 UNPACK},
+	{"\x28\xb5\x2f\xfd", 4, "a zstd frame", NO_ZSTD UNPACK},
+	{"\xfd\x37zXZ", 6, "xz data", NO_LZMA UNPACK},
 };
 
 /* Those whose signature is more than bytes at the start. */
-static const struct signature skippable = {NULL, 4, "an lz4 or zstd stream", "unpack it first"};
+static const struct signature skippable = {NULL, 4, "an lz4 or zstd stream", NO_LZ4 NO_ZSTD UNPACK};
 static const struct signature aff4 = {NULL, 30, "an AFF4 image", "export its memory as raw"};
-static const struct signature bzip2 = {NULL, 10, "bzip2 data", "unpack it first"};
+static const struct signature bzip2 = {NULL, 10, "bzip2 data", UNPACK " (bunzip2)"};
 
 /* AFF4 is a zip archive whose first member has one of these names (APPNOTE.TXT 4.3.7). */
 static bool is_aff4(const uint8_t *head, size_t len)

@@ -306,13 +306,6 @@ static enum vmi_status xen_core_open(void *self, const struct vmi_target *target
 	return VMI_OK;
 }
 
-static void xen_core_close(void *self)
-{
-	struct xen_core *core = self;
-
-	extents_deinit(&core->extents);
-}
-
 static void xen_core_info(void *self, struct vmi_info *info)
 {
 	const struct xen_core *core = self;
@@ -387,7 +380,7 @@ const struct vmi_driver_ops driver_xen_core = {
 	.concurrent = true,
 	.probe = xen_core_probe,
 	.open = xen_core_open,
-	.close = xen_core_close,
+	.close = extents_self_close,
 	.info = xen_core_info,
 	.page = {.get = extents_self_get,
 		 .put = extents_self_put,

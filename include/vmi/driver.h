@@ -130,6 +130,9 @@ struct vmi_driver_ops {
 	bool concurrent;
 	bool parts; /**< takes more than one file */
 	bool flat;  /**< does what vmi_open_options.layout says */
+	/** A pinned page is the guest's memory itself and changes in place, so that an event only
+	 * makes old which memory its gfn has. See vmi_page_cache_flush(). */
+	bool live;
 
 	/** Is this target mine? `head` is the first `len` bytes of the source, NULL when no file.
 	 */
@@ -199,6 +202,9 @@ struct vmi_driver_ops {
 					   struct vmi_error *err);
 		enum vmi_status (*pending)(void *self, size_t *count, struct vmi_error *err);
 		enum vmi_status (*overhead)(void *self, uint64_t *nanoseconds,
+					    struct vmi_error *err);
+		/** As vmi_event_deadline(); before anything is watched it takes nothing. */
+		enum vmi_status (*deadline)(void *self, uint32_t milliseconds,
 					    struct vmi_error *err);
 		/**
 		 * The next event, waiting up to timeout_ms (negative: for ever) or until `wake_fd`

@@ -588,6 +588,10 @@ struct vmi_cache_stats {
  * that need no caching because they lie in a mapping of the image. Pinned pages stay valid whatever
  * happens to the cache. Resizing rounds down to a number the table can have,
  * but not below 1. Flushing and turning off are never refused.
+ *
+ * Pages of a running guest are mappings: what is read is what is there now. Only where a guest
+ * gives a gfn other memory, as a balloon does, it may be up to 100 ms and an event ago; pausing,
+ * resuming and flushing see to that at once.
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_page_cache_enable(struct vmi *vm, struct vmi_error *err);
 VMI_API void vmi_page_cache_disable(struct vmi *vm);

@@ -43,12 +43,25 @@ static void watch_sigbus(const char *target)
 	sigaction(SIGBUS, &action, NULL);
 }
 
+/* The core tells how far unpacking has come, the bar is told how much was added. */
+static void show_unpacking(void *context, uint64_t done, uint64_t total)
+{
+	struct progress *progress = context;
+
+	if (progress->total != total || done < progress->done)
+		progress_begin(progress, "unpacking", total);
+	progress_add(progress, done - progress->done);
+}
+
 static enum cli_status image_open(struct cli *cli)
 {
 	struct vmi_open_options options = {
 		.size = sizeof(options),
 		.driver = cli_driver(cli),
-		.flags = cli_option(cli, OPT_NO_MMAP) ? VMI_OPEN_NO_MAP : 0,
+		.flags = (cli_option(cli, OPT_NO_MMAP) ? VMI_OPEN_NO_MAP : 0u) |
+			 (cli_option(cli, OPT_KEEP_INDEX) ? VMI_OPEN_KEEP_INDEX : 0u),
+		.progress = show_unpacking,
+		.progress_context = &cli->progress,
 	};
 	struct vmi_error err;
 	struct vmi_layout *layout = NULL;
@@ -59,6 +72,7 @@ static enum cli_status image_open(struct cli *cli)
 	watch_sigbus(cli->target);
 	enum vmi_status status = vmi_open(&cli->vm, cli->target, &options, &err);
 	free(layout);
+	progress_hide(&cli->progress);
 	if (!status)
 		return CLI_DELIVERED;
 	cli_say(cli, "%s", err.text);

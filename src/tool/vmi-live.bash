@@ -67,7 +67,7 @@ _vmi_live()
 		return
 		;;
 	--root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex | --mem | \
-		--rip | -c | --count | -d | --duration)
+		--rip | -c | --count | -d | --duration | --deadline)
 		return
 		;;
 	esac
@@ -84,7 +84,8 @@ _vmi_live()
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"
 		options+=" --hypercall=user --io --descriptor --vmexit --privileged-call --mem"
-		options+=" --vcpu --root --rip --count --duration --registers --action"
+		options+=" --vcpu --root --rip --count --duration --deadline --registers"
+		options+=" --action"
 		;;
 	snapshot) options+=" --output --format --compress --force" ;;
 	esac

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Images as Xen's own tools write them, and what the guests and the hypervisor say of the same
-# moment, for check.py. `parts` names what is wanted.
+# moment, for judge.py. `parts` names what is wanted.
 . /lib/lab.sh
 
 wants() { grep -q "$1" /payload/parts; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""check.py VMI_DUMP OUT: the images that a run left in OUT, against what the guests, the hypervisor
+"""judge.py OUT PAYLOAD: the images that a run left in OUT, against what the guests, the hypervisor
 and its tools said of the same moment. Prints results as payloads do."""
 import os
 import re
@@ -95,7 +95,11 @@ def linux_guest(program, out):
 
 
 def main(arguments):
-    program, out = arguments[1:]
+    out = arguments[1]
+    program = os.environ.get("VMI_DUMP")
+    if not program:
+        print("LAB skip images VMI_DUMP names no program", flush=True)
+        return
     images = [name for name in ("test.save", "test.core", "linux.save")
               if os.path.exists(os.path.join(out, name))]
     print("LAB plan %d" % max(1, len(images)), flush=True)
