@@ -172,6 +172,16 @@ enum vmi_status kdump_part_stretch(const struct kdump_part *part, vmi_gfn gfn, v
 
 /* ---- the sample ----------------------------------------------------------------------------- */
 
+/* CODEC_COUNT: none that is known, or several. */
+static enum codec codec_of(uint32_t flags)
+{
+	unsigned i = 0;
+
+	while (i < CODEC_COUNT && flags != flag_of[i])
+		i++;
+	return (enum codec)i;
+}
+
 /* Neighbours that share their bytes are most likely zero: see whether the first such are. */
 static enum vmi_status find_zeros(struct kdump_part *part, struct codec_tools *tools, uint64_t n,
 				  uint32_t *flags, struct vmi_error *err)
@@ -185,7 +195,8 @@ static enum vmi_status find_zeros(struct kdump_part *part, struct codec_tools *t
 		enum vmi_status st = window_get(&window, i, n, &desc, err);
 		if (st)
 			return st;
-		*flags |= desc.flags;
+		if (codec_of(desc.flags) != CODEC_COUNT)
+			*flags |= desc.flags;
 		if (part->zero_at || !i || desc.offset != before.offset ||
 		    kdump_part_place(part, &desc) != KDUMP_HELD || trials++ >= ZERO_TRIALS)
 			continue;
@@ -229,16 +240,6 @@ enum vmi_status kdump_part_sample(struct kdump_part *part, struct codec_tools *t
 }
 
 /* ---- pages ---------------------------------------------------------------------------------- */
-
-/* CODEC_COUNT: none that is known, or several. */
-static enum codec codec_of(uint32_t flags)
-{
-	unsigned i = 0;
-
-	while (i < CODEC_COUNT && flags != flag_of[i])
-		i++;
-	return (enum codec)i;
-}
 
 enum vmi_status kdump_part_unpack(const struct kdump_part *part, const struct kdump_desc *desc,
 				  struct codec_tools *tools, uint8_t out[KDUMP_BLOCK],
