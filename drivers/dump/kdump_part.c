@@ -139,20 +139,17 @@ enum vmi_status kdump_part_stretch(const struct kdump_part *part, vmi_gfn gfn, v
 	uint64_t there = descs_in_file(part);
 	struct kdump_desc desc;
 
-	end = pagemap_next_clear(&part->dumped, gfn, end);
-	if (rank >= there) {
-		*place = KDUMP_CUT;
-		*stop = end;
-		return VMI_OK;
-	}
 	/* Where nothing is missing, and no page is known to be zero, there is nothing to tell
 	 * apart. */
-	if (!part->broken && !part->zero_at) {
-		*place = KDUMP_HELD;
-		*stop = end;
+	if (rank >= there || (!part->broken && !part->zero_at)) {
+		*place = rank >= there ? KDUMP_CUT : KDUMP_HELD;
+		*stop = pagemap_next_clear(&part->dumped, gfn, end);
 		return VMI_OK;
 	}
-	uint64_t n = end - gfn < STRETCH ? end - gfn : STRETCH;
+	/* No further than is looked at: all calls together must not cost more than one pass. */
+	if (end - gfn > STRETCH)
+		end = gfn + STRETCH;
+	uint64_t n = pagemap_next_clear(&part->dumped, gfn, end) - gfn;
 	if (n > there - rank)
 		n = there - rank;
 	for (uint64_t i = 0; i < n; i++) {
