@@ -19,7 +19,7 @@ extern const struct vmi_container_ops container_flattened, container_libvirt;
 extern const struct vmi_container_ops container_gzip, container_zlib;
 #endif
 #ifdef VMI_WITH_LZ4
-extern const struct vmi_container_ops container_lz4, container_lz4_legacy;
+extern const struct vmi_container_ops container_lz4;
 #endif
 #ifdef VMI_WITH_ZSTD
 extern const struct vmi_container_ops container_zstd;
@@ -34,6 +34,9 @@ static const struct vmi_container_ops *const containers[] = {
 #ifdef VMI_WITH_ZLIB
 	&container_gzip,
 	&container_zlib,
+#endif
+#ifdef VMI_WITH_LZ4
+	&container_lz4,
 #endif
 	NULL, /* behind the last */
 };

@@ -138,6 +138,13 @@ static enum vmi_status target_choose(struct target *target, struct vmi_error *er
 	if (!st && parts && !target->ops->parts)
 		st = vmi_fail(err, VMI_ERR_ARG, "the %s driver takes one file, and %s are %zu",
 			      target->ops->name, target->name, parts + 1);
+	/* A driver that only refuses has a better sentence. */
+	if (!st && target->view.options->layout_count && target->ops->page.get &&
+	    !target->ops->flat)
+		st = vmi_fail(err, VMI_ERR_ARG,
+			      "%s says itself where its memory lies (driver %s): a layout is for "
+			      "flat memory",
+			      target->name, target->ops->name);
 	return st;
 }
 

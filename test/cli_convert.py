@@ -274,6 +274,66 @@ class Absent(Base):
                      says=f"{PAGE - 100} bytes are not known in pages that are held in part")
 
 
+class Corrupt(Base):
+    """Pages that cannot be unpacked are absent in what is made, and said."""
+
+    def setUp(self):
+        super().setUp()
+        self.convert(os.path.join(DATA, "4level.elf"), "--format", "kdump-zlib")
+        data = bytearray(content(self.out))
+        kdump = Kdump(bytes(data))
+        self.pages = dict(kdump.pages())
+        packed = [(rank, gfn) for rank, gfn in enumerate(kdump.saved) if
+                  struct.unpack_from("<I", data, kdump.descriptors + 24 * rank + 12)[0]]
+        # One, two beside each other if there are, and the last.
+        self.bad = []
+        for rank, gfn in (packed[3], packed[40], packed[41], packed[-1]):
+            offset, = struct.unpack_from("<Q", data, kdump.descriptors + 24 * rank)
+            data[offset + 5:offset + 9] = b"\xff\xff\xff\xff"
+            self.bad.append(gfn)
+        self.image = os.path.join(self.dir, "in")
+        with open(self.image, "wb") as file:
+            file.write(data)
+        self.good = {gfn: page for gfn, page in self.pages.items() if gfn not in self.bad}
+
+    def check(self, *options, says="are left out, first: "):
+        said = self.convert(self.image, *options, status=1, says=says)
+        self.assertEqual(said["missing_bytes"], len(self.bad) * PAGE)
+        self.assertEqual(said["memory_bytes"], len(self.good) * PAGE)
+
+    def test_elf(self):
+        self.check()
+        self.assertEqual(pages_of(elf_memory(content(self.out))), self.good)
+
+    def test_lime(self):
+        self.check("--format", "lime")
+        self.assertEqual(pages_of(lime_memory(content(self.out))), self.good)
+
+    def test_kdump(self):
+        self.check("--format", "kdump")
+        kdump = Kdump(content(self.out))
+        self.assertEqual(dict(kdump.pages()), self.good)
+        self.assertEqual(kdump.memory, sorted(self.pages))
+
+    def test_raw(self):
+        self.check("--format", "raw", says="are zeros in the image, which has no holes")
+        data = content(self.out)
+        for gfn, page in self.good.items():
+            self.assertEqual(data[gfn * PAGE:(gfn + 1) * PAGE], page)
+        for gfn in self.bad:
+            self.assertFalse(any(data[gfn * PAGE:(gfn + 1) * PAGE]))
+
+    def test_packed(self):
+        for name, command in (("lz4", "lz4"), ("zstd", "zstd")):
+            if not shutil.which(command):
+                self.skipTest(f"no {command}")
+            for form, read in (("elf", elf_memory), ("lime", lime_memory)):
+                self.check("--format", form, "--compress", name)
+                plain = subprocess.run([command, "-dc", self.out], capture_output=True,
+                                       check=True).stdout
+                self.assertEqual(pages_of(read(plain)), self.good)
+
+
 class Files(Base):
     def setUp(self):
         super().setUp()

@@ -163,7 +163,7 @@ static void mk_header(uint8_t *h, const struct mk_windows *w)
 	put(h + 0x30, w->machine ? w->machine : 0x8664, 4);
 	put(h + 0x34, w->processors, 4);
 	put(h + 0x38, w->bugcheck, 4);
-	put(h + 0x80, MK_WINDOWS_BASE + KDBG, 8);
+	put(h + (w->copied ? 0x40 : 0x80), MK_WINDOWS_BASE + KDBG, 8);
 	for (; runs < 4 && w->runs[runs].count; runs++) {
 		put(h + 0x98 + 16 * runs, w->runs[runs].first, 8);
 		put(h + 0xa0 + 16 * runs, w->runs[runs].count, 8);

@@ -39,6 +39,7 @@ struct mk_windows {
 	bool kernel;               /* memory has tables, a KDBG block, processors' blocks */
 	bool encoded;              /* the KDBG block is scrambled */
 	bool no_special, no_lstar; /* the processors' blocks lack these */
+	bool copied;               /* only the bug check's parameter leads to the KDBG block */
 	bool five;                 /* levels of tables */
 
 	uint64_t bits;                   /* if not 0: so many in the bitmap, whatever is present */

@@ -320,3 +320,54 @@ void packed_check_cost(struct packed *p)
 		assert_true(seek_unpacked(seek) <= gap + seek->piece);
 	}
 }
+
+/* ---- fixtures ---------------------------------------------------------------------------------
+ */
+
+int fixture_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->size = (13 << 20) + 777;
+	f->folder = folder_make();
+	f->content = content_make(f->size);
+	file_write(f->folder, "image", f->content, f->size);
+	*state = f;
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	folder_remove(f->folder);
+	free(f->content);
+	free(f);
+	return 0;
+}
+
+void fixture_check(struct fixture *f, const struct vmi_container_ops *ops, const char *warning)
+{
+	struct packed p;
+
+	PACKED_OK(&p, packed_open(&p, ops, f->folder, "packed", NULL));
+	if (*warning)
+		assert_non_null(strstr(p.warnings, warning));
+	else
+		assert_string_equal(p.warnings, "");
+	packed_check(&p, f->content, f->size);
+	packed_check_cost(&p);
+	packed_close(&p);
+}
+
+void fixture_check_tool(struct fixture *f, const struct vmi_container_ops *ops, const char *tool,
+			const char *command)
+{
+	if (!has_tool(tool)) {
+		print_message("%s is not installed\n", tool);
+		return;
+	}
+	assert_true(run_in(f->folder, command));
+	fixture_check(f, ops, "");
+}

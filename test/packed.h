@@ -36,6 +36,22 @@ uint8_t *file_read(const char *folder, const char *name, size_t *size);
 bool run_in(const char *folder, const char *command);
 bool has_tool(const char *name);
 
+/* What each test of a container begins with: a folder with `image`, which has the content. */
+struct fixture {
+	char *folder;
+	uint8_t *content;
+	size_t size;
+};
+
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+/* All of `packed` in the folder, and what it costs; warnings have `warning` in them, or there is
+ * none where that is empty. */
+void fixture_check(struct fixture *f, const struct vmi_container_ops *ops, const char *warning);
+/* The same for what `command` writes to `packed`, if there is the tool. */
+void fixture_check_tool(struct fixture *f, const struct vmi_container_ops *ops, const char *tool,
+			const char *command);
+
 /* The file of that name, opened. `options` may be NULL. The status is also kept in p->err. */
 enum vmi_status packed_open(struct packed *p, const struct vmi_container_ops *ops,
 			    const char *folder, const char *name,

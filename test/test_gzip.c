@@ -12,83 +12,33 @@
 
 extern const struct vmi_container_ops container_gzip, container_zlib;
 
-enum { SIZE = (13 << 20) + 777 };
-
-struct fixture {
-	char *folder;
-	uint8_t *content;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->folder = folder_make();
-	f->content = content_make(SIZE);
-	file_write(f->folder, "image", f->content, SIZE);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	folder_remove(f->folder);
-	free(f->content);
-	free(f);
-	return 0;
-}
-
-static void check_packed(struct fixture *f, const struct vmi_container_ops *ops, const char *name,
-			 const char *warning)
-{
-	struct packed p;
-
-	PACKED_OK(&p, packed_open(&p, ops, f->folder, name, NULL));
-	if (*warning)
-		assert_non_null(strstr(p.warnings, warning));
-	else
-		assert_string_equal(p.warnings, "");
-	packed_check(&p, f->content, SIZE);
-	packed_check_cost(&p);
-	packed_close(&p);
-}
-
 /* ---- what tools write -------------------------------------------------------------------------
  */
 
-static void check_tool(struct fixture *f, const char *tool, const char *command)
-{
-	if (!has_tool(tool)) {
-		print_message("%s is not installed\n", tool);
-		return;
-	}
-	assert_true(run_in(f->folder, command));
-	check_packed(f, &container_gzip, "packed", "");
-}
-
 static void of_gzip(void **state)
 {
-	check_tool(*state, "gzip", "gzip -1c image >packed");
-	check_tool(*state, "gzip", "gzip -9c <image >packed");
+	fixture_check_tool(*state, &container_gzip, "gzip", "gzip -1c image >packed");
+	fixture_check_tool(*state, &container_gzip, "gzip", "gzip -9c <image >packed");
 }
 
 static void of_pigz(void **state)
 {
-	check_tool(*state, "pigz", "pigz -p 2 -c image >packed");
-	check_tool(*state, "pigz", "pigz -i -b 512 -c image >packed"); /* blocks on their own */
+	fixture_check_tool(*state, &container_gzip, "pigz", "pigz -p 2 -c image >packed");
+	fixture_check_tool(*state, &container_gzip, "pigz",
+			   "pigz -i -b 512 -c image >packed"); /* blocks on their own */
 }
 
 static void of_members(void **state)
 {
-	check_tool(*state, "gzip",
-		   "rm -f packed; for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13; do "
-		   "dd if=image bs=1048576 skip=$i count=1 status=none | gzip -c >>packed; done");
+	fixture_check_tool(
+		*state, &container_gzip, "gzip",
+		"rm -f packed; for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13; do "
+		"dd if=image bs=1048576 skip=$i count=1 status=none | gzip -c >>packed; done");
 	/* many small ones, and empty ones between them */
-	check_tool(*state, "gzip",
-		   "head -c 3000 image | split -b 100 --filter 'gzip -c; gzip -c </dev/null' "
-		   ">packed; tail -c +3001 image | gzip -c >>packed");
+	fixture_check_tool(
+		*state, &container_gzip, "gzip",
+		"head -c 3000 image | split -b 100 --filter 'gzip -c; gzip -c </dev/null' "
+		">packed; tail -c +3001 image | gzip -c >>packed");
 }
 
 /* ---- what there may be ------------------------------------------------------------------------
@@ -124,11 +74,11 @@ static void of_blocks(void **state)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		size_t len;
-		uint8_t *packed =
-			deflate_all(f->content, SIZE, kinds[i].level, kinds[i].strategy, 31, &len);
+		uint8_t *packed = deflate_all(f->content, f->size, kinds[i].level,
+					      kinds[i].strategy, 31, &len);
 		file_write(f->folder, "packed", packed, len);
 		free(packed);
-		check_packed(f, &container_gzip, "packed", "");
+		fixture_check(f, &container_gzip, "");
 	}
 }
 
@@ -182,15 +132,15 @@ static void of_one_block(void **state)
 {
 	static const uint8_t header[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
 	struct fixture *f = *state;
-	uint8_t *file = calloc(2, SIZE);
-	uint32_t tail[2] = {(uint32_t)crc32_z(0, f->content, SIZE), SIZE};
+	uint8_t *file = calloc(2, f->size);
+	uint32_t tail[2] = {(uint32_t)crc32_z(0, f->content, f->size), (uint32_t)f->size};
 
 	memcpy(file, header, sizeof(header));
-	size_t len = sizeof(header) + one_block(f->content, SIZE, file + sizeof(header));
+	size_t len = sizeof(header) + one_block(f->content, f->size, file + sizeof(header));
 	memcpy(file + len, tail, sizeof(tail));
 	file_write(f->folder, "packed", file, len + sizeof(tail));
 	free(file);
-	check_packed(f, &container_gzip, "packed", "");
+	fixture_check(f, &container_gzip, "");
 }
 
 /* Extra field, name, comment and checksum of the header. */
@@ -200,7 +150,7 @@ static void of_header(void **state)
 					 2,    3,    4, 'n',  'a', 'm', 'e', 0, 'c', 0, 9, 9};
 	struct fixture *f = *state;
 	size_t len;
-	uint8_t *packed = deflate_all(f->content, SIZE, 1, Z_DEFAULT_STRATEGY, 31, &len);
+	uint8_t *packed = deflate_all(f->content, f->size, 1, Z_DEFAULT_STRATEGY, 31, &len);
 	uint8_t *file = malloc(len + sizeof(header));
 
 	memcpy(file, header, sizeof(header));
@@ -208,7 +158,7 @@ static void of_header(void **state)
 	file_write(f->folder, "packed", file, len - 10 + sizeof(header));
 	free(file);
 	free(packed);
-	check_packed(f, &container_gzip, "packed", "");
+	fixture_check(f, &container_gzip, "");
 }
 
 /* LiME writes small windows; what is known by its first bytes alone is taken for memory. */
@@ -217,7 +167,7 @@ static void of_zlib(void **state)
 	struct fixture *f = *state;
 	uint8_t saved[4];
 	size_t len;
-	uint8_t *packed = deflate_all(f->content, SIZE, 1, Z_DEFAULT_STRATEGY, 11, &len);
+	uint8_t *packed = deflate_all(f->content, f->size, 1, Z_DEFAULT_STRATEGY, 11, &len);
 	struct packed p;
 
 	assert_int_equal(packed[0], 0x38);
@@ -228,12 +178,12 @@ static void of_zlib(void **state)
 
 	memcpy(saved, f->content, 4);
 	memcpy(f->content, "\177ELF", 4);
-	packed = deflate_all(f->content, SIZE, 1, Z_DEFAULT_STRATEGY, 11, &len);
+	packed = deflate_all(f->content, f->size, 1, Z_DEFAULT_STRATEGY, 11, &len);
 	file_write(f->folder, "packed", packed, len);
-	check_packed(f, &container_zlib, "packed", "");
+	fixture_check(f, &container_zlib, "");
 	packed[len - 1] ^= 1;
 	file_write(f->folder, "packed", packed, len);
-	check_packed(f, &container_zlib, "packed", "1 wrong checksum");
+	fixture_check(f, &container_zlib, "1 wrong checksum");
 	free(packed);
 	memcpy(f->content, saved, 4);
 }
@@ -246,9 +196,9 @@ static void garbage_behind(void **state)
 	struct fixture *f = *state;
 
 	assert_true(run_in(f->folder, "gzip -1c image >packed; head -c 5000 /dev/zero >>packed"));
-	check_packed(f, &container_gzip, "packed", "");
+	fixture_check(f, &container_gzip, "");
 	assert_true(run_in(f->folder, "gzip -1c image >packed; echo rubbish >>packed"));
-	check_packed(f, &container_gzip, "packed", "the last 0x8 bytes of the file do not belong");
+	fixture_check(f, &container_gzip, "the last 0x8 bytes of the file do not belong");
 }
 
 static void wrong_checksum(void **state)
@@ -261,8 +211,8 @@ static void wrong_checksum(void **state)
 	packed[len - 8] ^= 1;
 	file_write(f->folder, "packed", packed, len);
 	free(packed);
-	check_packed(f, &container_gzip, "packed",
-		     "gzip: 1 wrong checksum, the last of what begins at file offset 0x0");
+	fixture_check(f, &container_gzip,
+		      "gzip: 1 wrong checksum, the last of what begins at file offset 0x0");
 }
 
 /* What precedes the end is there, and the warning says where it ends. */
@@ -276,7 +226,7 @@ static void cut_off(void **state)
 	uint8_t *packed = file_read(f->folder, "packed", &len);
 	for (size_t keep = len / 50; keep < len; keep += len / 7) {
 		PACKED_OK(&p, packed_open_memory(&p, &container_gzip, packed, keep));
-		assert_true(p.size > last && p.size < SIZE);
+		assert_true(p.size > last && p.size < f->size);
 		last = p.size;
 		assert_non_null(strstr(p.warnings, "cut off: the file ends at 0x"));
 		packed_check(&p, f->content, last);
@@ -284,7 +234,7 @@ static void cut_off(void **state)
 	}
 	/* only the checksum is missing */
 	PACKED_OK(&p, packed_open_memory(&p, &container_gzip, packed, len - 5));
-	assert_int_equal(p.size, SIZE);
+	assert_int_equal(p.size, f->size);
 	assert_non_null(strstr(p.warnings, "the checksum is missing"));
 	packed_close(&p);
 	for (size_t keep = 4; keep < 10; keep++) {
@@ -366,7 +316,7 @@ static void small_cache(void **state)
 
 	assert_true(run_in(f->folder, "gzip -1c image >packed"));
 	PACKED_OK(&p, packed_open(&p, &container_gzip, f->folder, "packed", &options));
-	packed_check(&p, f->content, SIZE);
+	packed_check(&p, f->content, f->size);
 	packed_close(&p);
 }
 
@@ -393,7 +343,7 @@ static bool inflates(struct fixture *f)
 	PACKED_OK(&p, packed_open(&p, &container_gzip, f->folder, "packed", &keep));
 	bool all = steps > 0;
 	assert_string_equal(p.warnings, "");
-	packed_check(&p, f->content, SIZE);
+	packed_check(&p, f->content, f->size);
 	packed_close(&p);
 	return all;
 }
@@ -458,5 +408,5 @@ int main(void)
 
 	if (!has_tool("gzip"))
 		return 77;
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -446,6 +446,19 @@ static void encoded(void **state)
 	image_close(&image);
 }
 
+/* The header's pointer leads to what is encoded, a driver left another. */
+static void copied(void **state)
+{
+	struct mk_windows windows = kernel;
+
+	(void)state;
+	windows.copied = true;
+	struct image image = dump_open(&windows);
+	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
+	assert_no_warning(image.vm);
+	image_close(&image);
+}
+
 /* Registers are found in a dump of any type. */
 static void kernel_in_bitmap(void **state)
 {
@@ -555,6 +568,7 @@ int main(void)
 		cmocka_unit_test(live),
 		cmocka_unit_test(parts_missing),
 		cmocka_unit_test(encoded),
+		cmocka_unit_test(copied),
 		cmocka_unit_test(kernel_in_bitmap),
 		cmocka_unit_test(other_machine),
 		cmocka_unit_test(odd_counts),

@@ -74,6 +74,25 @@ enum vmi_status segments_add(struct segments *segments, const struct vmi_source 
 	return VMI_OK;
 }
 
+enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa, uint64_t size,
+				    uint64_t lost, uint64_t offset, struct vmi_error *err)
+{
+	uint64_t all = lost < UINT64_MAX - size ? size + lost : UINT64_MAX;
+
+	if (!segments_fit(segments, gpa, &all))
+		return VMI_OK;
+	size = min_u64(size, all);
+	lost = all - size;
+	if (lost && !segments->cut++) {
+		segments->cut_gpa = gpa + size;
+		segments->cut_size = lost;
+	}
+	if (!segments_push(segments, gpa, size, offset, SEGMENT_HELD) ||
+	    !segments_push(segments, gpa + size, lost, 0, SEGMENT_CUT))
+		return no_memory(err);
+	return VMI_OK;
+}
+
 enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa gpa, uint64_t size,
 				  struct vmi_error *err)
 {
@@ -92,25 +111,6 @@ void segments_reverse(struct segments *segments)
 		segments->list[low] = other;
 	}
 	segments->reversed = true;
-}
-
-enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa, uint64_t size,
-				    uint64_t lost, uint64_t offset, struct vmi_error *err)
-{
-	uint64_t all = lost < UINT64_MAX - size ? size + lost : UINT64_MAX;
-
-	if (!segments_fit(segments, gpa, &all))
-		return VMI_OK;
-	size = min_u64(size, all);
-	lost = all - size;
-	if (lost && !segments->cut++) {
-		segments->cut_gpa = gpa + size;
-		segments->cut_size = lost;
-	}
-	if (!segments_push(segments, gpa, size, offset, SEGMENT_HELD) ||
-	    !segments_push(segments, gpa + size, lost, 0, SEGMENT_CUT))
-		return no_memory(err);
-	return VMI_OK;
 }
 
 void segments_deinit(struct segments *segments)

@@ -41,6 +41,13 @@ struct segments {
 VMI_CHECKED enum vmi_status segments_add(struct segments *segments, const struct vmi_source *source,
 					 vmi_gpa gpa, uint64_t filesz, uint64_t memsz,
 					 uint64_t offset, struct vmi_error *err);
+/**
+ * Add a segment of `size` bytes at `offset` of what the source holds in a packed form, see
+ * extents_packed(), and `lost` more behind them that were cut off.
+ */
+VMI_CHECKED enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa,
+						uint64_t size, uint64_t lost, uint64_t offset,
+						struct vmi_error *err);
 /* Add a hole: what follows in the list is not held there. VMI_ERR_NOMEM. */
 VMI_CHECKED enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa gpa, uint64_t size,
 					      struct vmi_error *err);
@@ -49,13 +56,6 @@ VMI_CHECKED enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa
  * what comes later replaces what came before.
  */
 void segments_reverse(struct segments *segments);
-/**
- * Add a segment of `size` bytes at `offset` of what the source holds in a packed form, see
- * extents_packed(), and `lost` more behind them that were cut off.
- */
-VMI_CHECKED enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa,
-						uint64_t size, uint64_t lost, uint64_t offset,
-						struct vmi_error *err);
 void segments_deinit(struct segments *segments);
 
 /* A held stretch; where it begins is kept apart, as that is what searching looks at. */

@@ -85,6 +85,7 @@ static enum vmi_status kdump_open(void *self, const struct vmi_target *target, u
 {
 	struct kdump *kdump = self;
 
+	shared_init(&kdump->shared);
 	if (!target->source)
 		return vmi_fail(err, VMI_ERR_ARG, "%s is not a file", target->name);
 	enum vmi_status st = kdump_set_open(&kdump->set, target, err);
@@ -187,7 +188,7 @@ static enum vmi_status unpack(struct kdump *kdump, const struct kdump_part *part
 	*out = page;
 	if (page)
 		return VMI_OK;
-	page = shared_page_create();
+	page = shared_page_get(&kdump->shared);
 	struct codec_tools *tools = page ? codec_tools_take(&kdump->codecs) : NULL;
 	if (!tools) {
 		shared_page_put(page);

@@ -46,7 +46,7 @@ static enum vmi_status fail_width(const uint8_t *main, struct vmi_error *err)
 	uint32_t wide = le32(main + STATUS_AT_WIDE + BLOCK_SIZE);
 	uint32_t narrow = le32(main + STATUS_AT_NARROW + BLOCK_SIZE);
 
-	for (uint32_t size = 1024; size <= 1 << 20; size *= 2) {
+	for (uint32_t size = 1024; size <= 1 << 18; size *= 2) {
 		if (size != KDUMP_BLOCK && (wide == size || narrow == size))
 			return vmi_fail(err, VMI_ERR_UNSUPPORTED,
 					"its pages are of %" PRIu32

@@ -82,7 +82,7 @@ static enum vmi_status window_get(struct window *w, uint64_t i, uint64_t end,
 enum vmi_status kdump_part_open(struct kdump_part *part, const struct vmi_source *source,
 				const struct vmi_target *target, struct vmi_error *err)
 {
-	*part = (struct kdump_part){.source = source, .zero_at = UINT64_MAX};
+	*part = (struct kdump_part){.source = source};
 	enum vmi_status st = kdump_header_read(&part->header, source, target, err);
 	if (!st)
 		st = pagemap_open(&part->dumped, source, part->header.dumped_at, part->header.pages,
@@ -104,12 +104,10 @@ enum kdump_place kdump_part_place(const struct kdump_part *part, const struct kd
 {
 	uint64_t size = vmi_source_size(part->source);
 
-	if (desc->offset == part->zero_at)
-		return KDUMP_ZERO;
 	/* makedumpfile sees to it that no page is at 0; there it ran out of space. */
 	if (!desc->offset || desc->size > size || desc->offset > size - desc->size)
 		return KDUMP_CUT;
-	return KDUMP_HELD;
+	return desc->offset == part->zero_at ? KDUMP_ZERO : KDUMP_HELD;
 }
 
 enum vmi_status kdump_part_desc(const struct kdump_part *part, vmi_gfn gfn, struct kdump_desc *desc,
@@ -149,7 +147,7 @@ enum vmi_status kdump_part_stretch(const struct kdump_part *part, vmi_gfn gfn, v
 	}
 	/* Where nothing is missing, and no page is known to be zero, there is nothing to tell
 	 * apart. */
-	if (!part->broken && part->zero_at == UINT64_MAX) {
+	if (!part->broken && !part->zero_at) {
 		*place = KDUMP_HELD;
 		*stop = end;
 		return VMI_OK;
@@ -191,7 +189,7 @@ static enum vmi_status find_zeros(struct kdump_part *part, struct codec_tools *t
 		if (st)
 			return st;
 		*flags |= desc.flags;
-		if (part->zero_at != UINT64_MAX || !i || desc.offset != before.offset ||
+		if (part->zero_at || !i || desc.offset != before.offset ||
 		    kdump_part_place(part, &desc) != KDUMP_HELD || trials++ >= ZERO_TRIALS)
 			continue;
 		if (!kdump_part_unpack(part, &desc, tools, page, NULL) &&

@@ -13,7 +13,7 @@ struct kdump_part {
 	struct pagemap dumped;
 	uint64_t descs;   /* pages of [header.first, header.end) that have a descriptor here */
 	uint64_t skipped; /* pages before that, which have none */
-	uint64_t zero_at; /* the page of zeros that others share; UINT64_MAX: none is known */
+	uint64_t zero_at; /* the page of zeros that others share; 0: none is known */
 	bool broken;      /* some of the pages that should be here are not */
 };
 

@@ -70,6 +70,14 @@ static void take_vcpu(struct notes *notes, enum vcpu_note_kind kind, const struc
 		notes->seen[VCPU_NONE]++;
 }
 
+static void take_vmcoreinfo(struct notes *notes, const uint8_t *text, size_t size)
+{
+	if (notes->vmcoreinfo || !size)
+		return;
+	notes->vmcoreinfo = (const char *)text;
+	notes->vmcoreinfo_len = strnlen((const char *)text, size);
+}
+
 static void take_xen(struct notes *notes, const struct note *note)
 {
 	unsigned cpus = notes->seen[VCPU_PRSTATUS];
@@ -90,14 +98,6 @@ static void take_xen(struct notes *notes, const struct note *note)
 	default:
 		break;
 	}
-}
-
-static void take_vmcoreinfo(struct notes *notes, const uint8_t *text, size_t size)
-{
-	if (notes->vmcoreinfo || !size)
-		return;
-	notes->vmcoreinfo = (const char *)text;
-	notes->vmcoreinfo_len = strnlen((const char *)text, size);
 }
 
 static void take(struct notes *notes, const struct note *note)

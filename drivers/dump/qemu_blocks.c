@@ -32,13 +32,17 @@ static enum vmi_status grow(struct ram_blocks *blocks, struct vmi_error *err)
 /*
  * Blocks on huge pages are followed by their page size when the stream is for postcopy, and nothing
  * else says so. It cannot be mistaken: as the next block it would be one without a name, as a page
- * it would be one without a flag.
+ * it would be one without a flag. Postcopy excludes the two features that put something else there.
  */
-static bool is_page_size(const uint8_t *bytes)
+static bool skip_page_size(struct cursor *cursor, const struct ram_features *features)
 {
-	uint64_t value = be64(bytes);
+	const uint8_t *bytes = NULL;
 
-	return value > VMI_PAGE_SIZE && value < UINT64_C(1) << 56 && !(value & (value - 1));
+	if (!features->mapped && !features->ignore_shared)
+		bytes = cursor_peek(cursor, 8);
+	uint64_t value = bytes ? be64(bytes) : 0;
+	bool is_one = value > VMI_PAGE_SIZE && value < UINT64_C(1) << 56 && !(value & (value - 1));
+	return !is_one || cursor_skip(cursor, 8);
 }
 
 /*
@@ -83,9 +87,8 @@ static enum vmi_status read_block(struct ram_block *block, struct cursor *cursor
 	if (!block->size || block->size % VMI_PAGE_SIZE || block->size > SIZE_LIMIT)
 		return vmi_fail(err, VMI_ERR_CORRUPT, "block %s has 0x%" PRIx64 " bytes",
 				block->name, block->size);
-	const uint8_t *next = cursor_peek(cursor, 8);
-	if (next && is_page_size(next))
-		cursor_take(cursor, 8);
+	if (!skip_page_size(cursor, features))
+		return VMI_END;
 	/* With x-ignore-shared comes the address of the block, which is needed for those left out.
 	 */
 	if (features->ignore_shared && !cursor_skip(cursor, 8))

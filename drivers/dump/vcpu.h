@@ -14,11 +14,10 @@ enum vcpu_note_kind {
 	VCPU_NOTE_KINDS
 };
 
-/* Of the control registers that a crashed Xen adds: {u64 cr0, cr2, cr3, cr4}. */
-enum { VCPU_CONTROL_SIZE = 32 };
-
 /* What Linux writes of a CPU that is not in long mode. */
 enum { PRSTATUS32_SIZE = 144 };
+/* Of the control registers that a crashed Xen adds: {u64 cr0, cr2, cr3, cr4}. */
+enum { VCPU_CONTROL_SIZE = 32 };
 
 struct vcpu_note {
 	enum vcpu_note_kind kind;

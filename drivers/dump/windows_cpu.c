@@ -114,7 +114,12 @@ static bool cpus_read(struct windows_cpus *cpus, const struct windows_memory *me
 	uint8_t kdbg[KDBG_SIZE];
 	unsigned known = 0;
 
-	if (!kdbg_read(&walk, le64(header + WINDOWS_DEBUGGER_DATA), kdbg)) {
+	/*
+	 * Since Windows 8 the block may be encoded by two secrets of the kernel. Drivers that write
+	 * dumps for a hypervisor leave the address of a copy that is not in the first parameter.
+	 */
+	if (!kdbg_read(&walk, le64(header + WINDOWS_DEBUGGER_DATA), kdbg) &&
+	    !kdbg_read(&walk, le64(header + WINDOWS_PARAMETER), kdbg)) {
 		target->warn(target,
 			     "where the header says that the kernel's debugger data are there are "
 			     "none, or they are encoded: registers are those of the header alone");

@@ -12,6 +12,7 @@ enum {
 	WINDOWS_MACHINE = 0x30,
 	WINDOWS_PROCESSORS = 0x34,
 	WINDOWS_BUGCHECK = 0x38,
+	WINDOWS_PARAMETER = 0x40, /* the first of the bug check */
 	WINDOWS_DEBUGGER_DATA = 0x80,
 	WINDOWS_MEMORY = 0x88, /* runs, filler, pages, then {first page, pages} each */
 	WINDOWS_RUN = 0x98,

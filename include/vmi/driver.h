@@ -129,6 +129,7 @@ struct vmi_driver_ops {
 	/** The page group and registers.get may run in several threads at once. */
 	bool concurrent;
 	bool parts; /**< takes more than one file */
+	bool flat;  /**< does what vmi_open_options.layout says */
 
 	/** Is this target mine? `head` is the first `len` bytes of the source, NULL when no file.
 	 */

@@ -145,6 +145,18 @@ VMI_API VMI_CHECKED enum vmi_status vmi_open(struct vmi **vm, const char *target
 					     const struct vmi_open_options *options,
 					     struct vmi_error *err);
 
+enum { VMI_LAYOUT_MAX = 2 };
+
+/**
+ * Does flat memory look as if the hole below 4 GiB had been squeezed out of it? Compares the map of
+ * memory that firmware gave the guest, where a copy of it is found, with the size of the image. On
+ * success `layout` is what to open it with. Takes up to a second.
+ *
+ * VMI_ERR_NOT_FOUND  nothing says so, or the target is no flat memory
+ */
+VMI_API VMI_CHECKED enum vmi_status
+vmi_layout_guess(struct vmi *vm, struct vmi_layout layout[VMI_LAYOUT_MAX], struct vmi_error *err);
+
 /** Open an image that lies in memory; the bytes are borrowed until the last handle is closed. */
 VMI_API VMI_CHECKED enum vmi_status vmi_open_memory(struct vmi **vm, const void *bytes, size_t len,
 						    const struct vmi_open_options *options,

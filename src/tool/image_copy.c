@@ -190,8 +190,7 @@ static bool commit(void *context, void *given)
 			return false;
 		}
 	if (copy->packed)
-		job->at = image_pack_place(&copy->pack, job->sizes,
-					   (job->len + IMAGE_BLOCK - 1) / IMAGE_BLOCK);
+		job->at = image_pack_place(&copy->pack, job->bytes, job->len, job->sizes);
 	image->zero += job->zero;
 	progress_add(&image->cli->progress, job->memory);
 	return true;

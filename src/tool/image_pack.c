@@ -10,9 +10,11 @@
 #endif
 
 #include "image_pack.h"
+#include "lz4_index.h"
 
 enum {
-	LZ4_STORED_SHIFT = 31, /* of a block's size: it is not compressed */
+	LZ4_STORED_SHIFT = 31, /* of a block's length word: it is not compressed */
+	LZ4_CHECKSUM = 4,      /* bytes behind a block: its hash, as it lies in the file */
 	ZSTD_MAGIC = 0xfd2fb528,
 	ZSTD_SINGLE_SIZE4 = 0xa0, /* frame header: one segment, content size of four bytes */
 	ZSTD_RAW_HEAD = 4 + 1 + 4 + 3,
@@ -36,7 +38,9 @@ static bool lz4_header(struct image_pack *pack, struct image_file *file)
 	LZ4F_preferences_t preferences = {
 		.frameInfo = {.blockSizeID = LZ4F_max64KB,
 			      .blockMode = LZ4F_blockIndependent,
-			      .contentSize = pack->size},
+			      .contentSize = pack->size,
+			      .contentChecksumFlag = LZ4F_contentChecksumEnabled,
+			      .blockChecksumFlag = LZ4F_blockChecksumEnabled},
 	};
 
 	if (LZ4F_isError(LZ4F_createCompressionContext(&context, LZ4F_VERSION)))
@@ -46,6 +50,7 @@ static bool lz4_header(struct image_pack *pack, struct image_file *file)
 	if (LZ4F_isError(n))
 		return false;
 	image_file_write(file, 0, header, n);
+	pack->first = n;
 	pack->at = n;
 	return true;
 #else
@@ -74,10 +79,12 @@ static size_t lz4_block(struct packer *packer, const uint8_t *in, size_t len, ui
 	size_t size = packer_pack(packer, in, len, out + 4);
 
 	put32(out, size ? size : len | UINT64_C(1) << LZ4_STORED_SHIFT);
-	if (size)
-		return 4 + size;
-	memcpy(out + 4, in, len);
-	return 4 + len;
+	if (!size) {
+		memcpy(out + 4, in, len);
+		size = len;
+	}
+	put32(out + 4 + size, xxh32(out + 4, size));
+	return 4 + size + LZ4_CHECKSUM;
 }
 
 /* A frame; one of a raw block when it does not become smaller (RFC 8878, 3.1.1). */
@@ -103,15 +110,28 @@ size_t image_pack_block(const struct image_pack *pack, struct packer *packer, co
 					 : zstd_block(packer, in, len, out);
 }
 
-uint64_t image_pack_place(struct image_pack *pack, const uint32_t *sizes, size_t count)
+uint64_t image_pack_place(struct image_pack *pack, const uint8_t *content, size_t len,
+			  const uint32_t *sizes)
 {
 	uint64_t at = pack->at;
+	size_t count = (len + IMAGE_BLOCK - 1) / IMAGE_BLOCK;
+
+	/* Some lz4 programs take the end of a frame that has hashes of blocks only for damaged. */
+	if (pack->packing == PACK_LZ4)
+		xxh32_add(&pack->hash, content, len);
 
 	for (size_t i = 0; i < count && pack->done < pack->count; i++) {
 		pack->index[pack->done++] = sizes[i];
 		pack->at += sizes[i];
 	}
 	return at;
+}
+
+static uint32_t content_of(const struct image_pack *pack, size_t block)
+{
+	uint64_t left = pack->size - (uint64_t)block * IMAGE_BLOCK;
+
+	return left < IMAGE_BLOCK ? (uint32_t)left : IMAGE_BLOCK;
 }
 
 /* zstd's seekable format: a skippable frame with the sizes of all frames, found from its end. */
@@ -124,10 +144,8 @@ static uint64_t zstd_end(struct image_pack *pack, struct image_file *file)
 	put32(entry + 4, 8 * (uint64_t)pack->count + sizeof(footer));
 	image_file_write(file, pack->at, entry, sizeof(entry));
 	for (size_t i = 0; i < pack->count; i++, at += sizeof(entry)) {
-		uint64_t left = pack->size - (uint64_t)i * IMAGE_BLOCK;
-
 		put32(entry, pack->index[i]);
-		put32(entry + 4, left < IMAGE_BLOCK ? left : IMAGE_BLOCK);
+		put32(entry + 4, content_of(pack, i));
 		image_file_write(file, at, entry, sizeof(entry));
 	}
 	put32(footer, pack->count);
@@ -136,12 +154,38 @@ static uint64_t zstd_end(struct image_pack *pack, struct image_file *file)
 	return at + sizeof(footer);
 }
 
+/* The length word of a block: what is packed is smaller than its content. */
+static uint32_t lz4_word(const struct image_pack *pack, size_t block)
+{
+	uint32_t size = pack->index[block] - 4 - LZ4_CHECKSUM;
+
+	return size == content_of(pack, block) ? size | UINT32_C(1) << LZ4_STORED_SHIFT : size;
+}
+
+/* The end of the frame, and our index as a frame that is skipped. */
 static uint64_t lz4_end(struct image_pack *pack, struct image_file *file)
 {
-	uint8_t end[4] = {0};
+	uint8_t end[8] = {0}; /* a block of no bytes, and the hash of the content */
+	struct lz4_index index = {
+		.block_content = IMAGE_BLOCK,
+		.first_block = pack->first,
+		.content = pack->size,
+		.count = (uint32_t)pack->count,
+	};
+	size_t size = (size_t)lz4_index_bytes(index.count);
+	uint8_t *bytes = malloc(size);
 
+	put32(end + 4, xxh32_end(&pack->hash));
 	image_file_write(file, pack->at, end, sizeof(end));
-	return pack->at + sizeof(end);
+	pack->at += sizeof(end);
+	if (!bytes)
+		return pack->at; /* no more than slower to open */
+	for (size_t i = 0; i < pack->count; i++)
+		put32(bytes + LZ4_INDEX_HEAD + 4 * i, lz4_word(pack, i));
+	lz4_index_write(&index, bytes, xxh32);
+	image_file_write(file, pack->at, bytes, size);
+	free(bytes);
+	return pack->at + size;
 }
 
 uint64_t image_pack_end(struct image_pack *pack, struct image_file *file)

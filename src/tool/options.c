@@ -20,6 +20,7 @@ static const struct {
 	[OPT_DRIVER] = {"driver", "NAME", "this driver, instead of the one that knows the content",
 			0},
 	[OPT_NO_MMAP] = {"no-mmap", NULL, "read the image instead of mapping it", 0},
+	[OPT_LAYOUT] = {"layout", "GPA:SIZE@OFFSET,...", "what lies where in flat memory", 0},
 	[OPT_HELP] = {"help", NULL, "this text", 'h'},
 	[OPT_VERSION] = {"version", NULL, "version, and what was built in", 'V'},
 	[OPT_ROOT] = {"root", "GPA", "the space below this page-table root (a CR3 value will do)",

@@ -11,6 +11,7 @@ enum option_id {
 	OPT_QUIET,
 	OPT_DRIVER,
 	OPT_NO_MMAP,
+	OPT_LAYOUT,
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_ROOT,

@@ -5,7 +5,7 @@ _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local commands="info regs translate read string strings find maps convert"
-	local options="--json --quiet --driver --no-mmap --help"
+	local options="--json --quiet --driver --no-mmap --layout --help"
 	local command= word i
 
 	COMPREPLY=()
@@ -36,7 +36,7 @@ _vmi_dump()
 		return
 		;;
 	--driver)
-		COMPREPLY=($(compgen -W "elf raw" -- "$cur"))
+		COMPREPLY=($(compgen -W "elf windows vmware raw" -- "$cur"))
 		return
 		;;
 	--format)
@@ -52,7 +52,7 @@ _vmi_dump()
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex)
+	--layout | --root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex)
 		return
 		;;
 	esac
