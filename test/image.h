@@ -52,6 +52,17 @@ static inline void assert_no_warning(struct vmi *vm)
 		fail_msg("unexpected warning: %s", vmi_warning(vm, 0));
 }
 
+/* Owned: free(). Each byte is what mk_elf() would write at a gpa of that number. */
+static inline uint8_t *image_buffer(size_t size)
+{
+	uint8_t *bytes = malloc(size);
+
+	assert_non_null(bytes);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = mk_byte(i, 0);
+	return bytes;
+}
+
 static inline struct image image_open(const struct mk_elf *elf)
 {
 	struct vmi_error err = {0};

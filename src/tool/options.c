@@ -20,6 +20,7 @@ static const struct {
 	[OPT_DRIVER] = {"driver", "NAME", "this driver, instead of the one that knows the content",
 			0},
 	[OPT_NO_MMAP] = {"no-mmap", NULL, "read the image instead of mapping it", 0},
+	[OPT_LAYOUT] = {"layout", "GPA:SIZE@OFFSET,...", "what lies where in flat memory", 0},
 	[OPT_HELP] = {"help", NULL, "this text", 'h'},
 	[OPT_VERSION] = {"version", NULL, "version, and what was built in", 'V'},
 	[OPT_ROOT] = {"root", "GPA", "the space below this page-table root (a CR3 value will do)",
@@ -65,7 +66,8 @@ static const struct {
 	[OPT_ACTION] = {"action", "ACTION",
 			"continue, deny, reinject, singlestep or emulate; see above", 0},
 	[OPT_OUTPUT] = {"output", "FILE", "the file to write", 'o'},
-	[OPT_FORMAT] = {"format", "FORMAT", "elf or raw", 0},
+	[OPT_FORMAT] = {"format", "FORMAT", "elf, raw, lime or kdump (elf)", 0},
+	[OPT_COMPRESS] = {"compress", "NAME", "none, zlib, lzo, snappy, zstd or lz4", 0},
 	[OPT_FORCE] = {"force", NULL, "replace FILE when it exists", 'f'},
 };
 

@@ -11,6 +11,7 @@ enum option_id {
 	OPT_QUIET,
 	OPT_DRIVER,
 	OPT_NO_MMAP,
+	OPT_LAYOUT,
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_ROOT,
@@ -52,6 +53,7 @@ enum option_id {
 	OPT_ACTION,
 	OPT_OUTPUT,
 	OPT_FORMAT,
+	OPT_COMPRESS,
 	OPT_FORCE,
 	OPT_COUNT
 };

@@ -3,10 +3,12 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "layout.h"
 
 /*
  * What the handler of SIGBUS says. A signal handler can reach nothing but objects of static storage
@@ -49,9 +51,14 @@ static enum cli_status image_open(struct cli *cli)
 		.flags = cli_option(cli, OPT_NO_MMAP) ? VMI_OPEN_NO_MAP : 0,
 	};
 	struct vmi_error err;
+	struct vmi_layout *layout = NULL;
 
+	if (!layout_parse(cli, &layout, &options.layout_count))
+		return CLI_USAGE;
+	options.layout = layout;
 	watch_sigbus(cli->target);
 	enum vmi_status status = vmi_open(&cli->vm, cli->target, &options, &err);
+	free(layout);
 	if (!status)
 		return CLI_DELIVERED;
 	cli_say(cli, "%s", err.text);
@@ -59,8 +66,8 @@ static enum cli_status image_open(struct cli *cli)
 }
 
 static const struct command *const commands[] = {
-	&command_info,    &command_regs, &command_translate, &command_read, &command_string,
-	&command_strings, &command_find, &command_maps,      NULL,
+	&command_info,    &command_regs, &command_translate, &command_read,    &command_string,
+	&command_strings, &command_find, &command_maps,      &command_convert, NULL,
 };
 
 static const struct program vmi_dump = {
@@ -68,7 +75,7 @@ static const struct program vmi_dump = {
 	.summary = "Look into the memory image of a machine: a crash dump, a core, a raw copy.",
 	.target = "IMAGE",
 	.commands = commands,
-	.options = OPTIONS_GLOBAL,
+	.options = OPTIONS_GLOBAL | OPTION(OPT_LAYOUT),
 	.open = image_open,
 };
 

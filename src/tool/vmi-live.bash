@@ -50,7 +50,11 @@ _vmi_live()
 		return
 		;;
 	--format)
-		COMPREPLY=($(compgen -W "elf raw" -- "$cur"))
+		COMPREPLY=($(compgen -W "elf raw lime kdump" -- "$cur"))
+		return
+		;;
+	--compress)
+		COMPREPLY=($(compgen -W "none zlib lzo snappy zstd lz4" -- "$cur"))
 		return
 		;;
 	--driver)
@@ -83,7 +87,7 @@ _vmi_live()
 		options+=" --vcpu --root --rip --count --duration --deadline --registers"
 		options+=" --action"
 		;;
-	snapshot) options+=" --output --format --force" ;;
+	snapshot) options+=" --output --format --compress --force" ;;
 	esac
 
 	if [[ $cur == -* ]]; then

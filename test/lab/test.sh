@@ -4,7 +4,9 @@
 #
 # A payload's folder holds run.sh, which dom0 runs, and what that needs: each .c file becomes a
 # program, with client.h and libxenctrl at hand; a lab.needs is run.sh's; a build.sh, if there is
-# one, is called with the folder into which it may put more.
+# one, is called with the folder into which it may put more. A check.py, if there is one, is called
+# here when the run is over, with $VMI_DUMP and the folder of what the payload left in /out, and
+# prints results as the payload does.
 #
 # Exit status, for CTest: 0 all results are ok, 1 they are not, 77 this machine cannot.
 set -eu
@@ -38,7 +40,20 @@ cp "$source/run.sh" "$payload/"
 [ ! -e "$source/lab.needs" ] || cp "$source/lab.needs" "$payload/"
 [ ! -e "$source/build.sh" ] || sh "$source/build.sh" "$payload"
 
+out=$work/out previous=""
+for word; do
+	[ "$previous" != -o ] || out=$word
+	previous=$word
+done
+[ ! -e "$source/check.py" ] || set -- -o "$out" "$@"
+
 status=0
 "$LAB/run.sh" "$@" -l "$work/console" "$payload" || status=$?
 [ "$status" -ne 77 ] || exit 77
+if [ -e "$source/check.py" ] && [ -z "${VMI_DUMP:-}" ]; then
+	echo "LAB skip check VMI_DUMP names no program" | tee -a "$work/console"
+elif [ -e "$source/check.py" ]; then
+	python3 "$source/check.py" "$VMI_DUMP" "$out" >"$work/checked" 2>&1 || say "check.py: status $?"
+	tee -a "$work/console" <"$work/checked"
+fi
 "$LAB/results.py" "$work/console" "$status"
