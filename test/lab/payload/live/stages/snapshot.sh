@@ -13,7 +13,7 @@ looked
 xl unpause test
 answer vmi-live snapshot test -o /tmp/still.raw --format raw --json
 answer vmi-live snapshot test -o /tmp/still.elf
-answer vmi-live snapshot test -o /tmp/no --format kdump-lz4
+answer vmi-live snapshot test -o /tmp/no --format vmss
 answer vmi-live snapshot test -o /none/here
 stat -c '%s %b %a' /tmp/still.elf /tmp/still.raw >/out/still.disk
 ls /tmp >/out/still.files
