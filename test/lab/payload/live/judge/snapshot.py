@@ -119,7 +119,7 @@ def one_moment(run):
         words = struct.unpack("<QQ", bytes.fromhex(json.load(file)["bytes"]))
     for vcpu, one in registers_of(stage, "regs").items():
         rcx = int(one["registers"]["rcx"], 16)
-        assert 0 < rcx < 30000000, "vcpu %d had not begun, or was done: rcx %#x" % (vcpu, rcx)
+        assert 0 < rcx < 6000000, "vcpu %d had not begun, or was done: rcx %#x" % (vcpu, rcx)
         assert words[vcpu] - rcx in (0, 1), "vcpu %d: rcx %#x, memory %#x" % (vcpu, rcx, words[vcpu])
     is_free(run, stage)
     assert os.path.getsize(run.file("still.elf")) > 16 << 20

@@ -24,7 +24,7 @@ vmi-dump read /tmp/still.raw --phys $LAB_CODE $((LAB_SCRATCH - LAB_CODE)) --raw 
 cp /tmp/still.elf /out/still.elf
 
 stage writing
-asked 0 begin writes rcx=30000000 rdi=0x210000 , 1 begin writes rcx=30000000 rdi=0x210008
+asked 0 begin writes rcx=6000000 rdi=0x210000 , 1 begin writes rcx=6000000 rdi=0x210008
 usleep 100000
 answer vmi-live snapshot test -o /tmp/writing.elf
 asked 0 end , 1 end
