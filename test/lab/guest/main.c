@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Without it the headers number hypercalls as Xen 3.0 did, and Xen then knows no SCHEDOP_shutdown
+ * of a PVH guest. */
+#define __XEN_INTERFACE_VERSION__ 0x00040d00
 #include <xen/xen.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
