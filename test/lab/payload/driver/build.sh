@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-# build.sh DIR: the library, the driver, its guardian, the programs and the test program, into the
-# payload DIR. They are built in $VMI_LAB_BUILD (default: in the laboratory's cache).
+# build.sh DIR: the project and the test program, into the payload DIR.
 # $VMI_LAB_PARTS names the parts of the test program that are to run; besides the default ones there
 # are memory, detach, count (100,000 events), rate (beside a bare loop) and rescue, which take longer.
 set -eu
@@ -8,32 +7,17 @@ LAB=$(cd "$(dirname "$0")/../.." && pwd)
 . "$LAB/lib/common.sh"
 
 payload=$1
-build=${VMI_LAB_BUILD:-$CACHE/project}
 here=$LAB/payload/driver
-command -v cmake >/dev/null || cannot "there is no cmake"
-
-cmake -S "$LAB/../.." -B "$build" >"$CACHE/project.log" 2>&1 || cannot "cmake: see $CACHE/project.log"
-grep -q '^xenstore_FOUND\|^XEN_FOUND:INTERNAL=1' "$build/CMakeCache.txt" ||
-	cannot "the Xen driver is not built here: libxen-dev is missing"
-targets="vmicore vmicore-xen vmi-xen-guard vmi-dump"
-if [ -e "$LAB/../../src/tool/vmi-live.c" ]; then
-	targets="$targets vmi-live"
-fi
-# shellcheck disable=SC2086
-cmake --build "$build" --target $targets >>"$CACHE/project.log" 2>&1 ||
-	die "the project does not build: see $CACHE/project.log"
+build=$("$LAB/project.sh" "$payload")
+program=$(dirname "$payload")/driver # in test.sh's folder: two tests may do this at once
 
 DEBIAN_LIB=$CACHE/root/usr/lib/x86_64-linux-gnu
 "${CC:-cc}" -std=gnu11 -O1 -g -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion \
 	-Wmissing-prototypes -Werror -I"$LAB/../../include" -I"$LAB/client" -I"$LAB/guest" \
-	-idirafter "$CACHE/root/usr/include" -o "$build/driver" "$here"/program/*.c \
+	-idirafter "$CACHE/root/usr/include" -o "$program" "$here"/program/*.c \
 	"$LAB/client/client.c" -L"$build" -lvmicore -Wl,-rpath,"$build" -L"$DEBIAN_LIB" \
 	-l:libxenctrl.so.4.17 -l:libxenforeignmemory.so.1 -l:libxenevtchn.so.1 \
 	-Wl,-rpath-link,"$DEBIAN_LIB"
-
-set -- "$build/driver" "$build/drivers/xen/vmicore-xen.so" "$build/drivers/xen/vmi-xen-guard" \
-	"$build/src/tool/vmi-dump"
-[ ! -e "$build/src/tool/vmi-live" ] || set -- "$@" "$build/src/tool/vmi-live"
-"$LAB/bundle.sh" "$payload" "$@"
+"$LAB/bundle.sh" "$payload" "$program"
 echo "${VMI_LAB_PARTS:-reading events views control kill}" \
 	>"$payload/parts"
