@@ -273,6 +273,11 @@ enum vmi_status cache_resize(struct cache *cache, size_t slots, struct vmi_error
 	return VMI_OK;
 }
 
+bool cache_is_empty(const struct cache *cache)
+{
+	return !cache->table || !cache->table->used;
+}
+
 void cache_flush(struct cache *cache)
 {
 	if (cache->table)

@@ -25,6 +25,8 @@ void cache_put(struct cache *cache, struct vmi_page *page);
 
 /* Drop what is held and start with a new table; `slots` 0: off. */
 VMI_CHECKED enum vmi_status cache_resize(struct cache *cache, size_t slots, struct vmi_error *err);
+/* Holds it no page? */
+bool cache_is_empty(const struct cache *cache);
 void cache_flush(struct cache *cache);
 void cache_flush_gfn(struct cache *cache, vmi_gfn gfn);
 void cache_stats(const struct cache *cache, struct vmi_cache_stats *stats);

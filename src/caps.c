@@ -87,7 +87,7 @@ unsigned vmi_driver_capabilities(const struct vmi_driver_ops *ops)
 	    ops->view.change_gfn && ops->view.reset_gfn)
 		caps |= VMI_CAP_VIEW_CONTROL;
 	if (ops->event.enable && ops->event.disable && ops->event.pending && ops->event.overhead &&
-	    ops->event.take && ops->event.answer && ops->event.flush)
+	    ops->event.deadline && ops->event.take && ops->event.answer && ops->event.flush)
 		caps |= VMI_CAP_EVENT_CONTROL;
 	if (ops->control.pause && ops->control.resume && ops->control.allocate &&
 	    ops->control.allocate_at && ops->control.free && ops->control.inject &&

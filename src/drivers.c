@@ -9,15 +9,31 @@
 #include "handle.h"
 
 #ifdef VMI_WITH_ELF
+extern const struct vmi_driver_ops driver_xen_core;
 extern const struct vmi_driver_ops driver_elf;
 #endif
+extern const struct vmi_driver_ops driver_kdump;
+extern const struct vmi_driver_ops driver_lime;
+extern const struct vmi_driver_ops driver_avml;
+extern const struct vmi_driver_ops driver_qemu_migration;
+extern const struct vmi_driver_ops driver_windows;
+extern const struct vmi_driver_ops driver_vmware;
+extern const struct vmi_driver_ops driver_xen_save;
 extern const struct vmi_driver_ops driver_unreadable;
 extern const struct vmi_driver_ops driver_raw;
 
 static const struct vmi_driver_ops *const drivers[] = {
 #ifdef VMI_WITH_ELF
+	&driver_xen_core, /* ELF files, too */
 	&driver_elf,
 #endif
+	&driver_kdump,
+	&driver_lime,
+	&driver_avml,
+	&driver_qemu_migration,
+	&driver_windows,
+	&driver_vmware,
+	&driver_xen_save,
 	&driver_unreadable, /* knows other formats, to refuse them by name before raw takes all */
 	&driver_raw,
 };
@@ -127,11 +143,41 @@ const char *vmi_feature(unsigned index)
 {
 	static const char *const features[] = {
 #ifdef VMI_WITH_ELF
+		"driver xen-core (libelf)",
 		"driver elf (libelf)",
 #endif
+		"driver kdump",
+		"driver lime",
+		"driver avml",
+		"driver qemu-migration",
+		"driver windows",
+		"driver vmware",
+		"driver xen-save",
 		"driver raw",
 #ifdef VMI_WITH_XEN
 		"driver xen (a module)",
+#endif
+#if defined(VMI_WITH_LIBDEFLATE) && defined(VMI_WITH_ZLIB)
+		"codec zlib (libdeflate, zlib)",
+#elif defined(VMI_WITH_LIBDEFLATE)
+		"codec zlib (libdeflate; not in streams)",
+#elif defined(VMI_WITH_ZLIB)
+		"codec zlib (zlib)",
+#endif
+#ifdef VMI_WITH_LZO
+		"codec lzo (liblzo2, under the GPL, as this library then is)",
+#endif
+#ifdef VMI_WITH_SNAPPY
+		"codec snappy (libsnappy)",
+#endif
+#ifdef VMI_WITH_ZSTD
+		"codec zstd (libzstd)",
+#endif
+#ifdef VMI_WITH_LZ4
+		"codec lz4 (liblz4)",
+#endif
+#ifdef VMI_WITH_LZMA
+		"codec xz (liblzma)",
 #endif
 		"x86 paging: legacy, pae, 4level, 5level",
 	};

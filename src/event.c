@@ -3,9 +3,13 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "handle.h"
+
+/* How long a gfn of a running guest is taken to have the memory that it had. */
+enum { LIVE_PAGES_MS = 100 };
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
@@ -258,6 +262,13 @@ enum vmi_status vmi_event_overhead(struct vmi *vm, uint64_t *nanoseconds, struct
 	return st ? st : vm->target->ops->event.overhead(vm->target->self, nanoseconds, err);
 }
 
+enum vmi_status vmi_event_deadline(struct vmi *vm, uint32_t milliseconds, struct vmi_error *err)
+{
+	enum vmi_status st = require(vm, VMI_CAP_EVENT_CONTROL, err);
+
+	return st ? st : vm->target->ops->event.deadline(vm->target->self, milliseconds, err);
+}
+
 /* ---- taking and answering ------------------------------------------------------------------- */
 
 void vmi_event_interrupt(struct vmi *vm)
@@ -278,6 +289,33 @@ static void wake_clear(struct vmi *vm)
 		return; /* it was a signal, not our own */
 }
 
+static uint64_t coarse_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/*
+ * The guest ran: forget what it may have changed. Live pages change by themselves; to map them anew
+ * at each event would cost more than the event does, and a guest hardly ever gives a gfn other
+ * memory.
+ */
+static void forget(struct vmi *vm)
+{
+	tlb_flush(&vm->tlb);
+	if (cache_is_empty(vm->cache))
+		return;
+	if (vm->target->ops->live) {
+		uint64_t now = coarse_ms();
+		if (now - vm->pages_ms < LIVE_PAGES_MS)
+			return;
+		vm->pages_ms = now;
+	}
+	cache_flush(vm->cache);
+}
+
 enum vmi_status vmi_event_take(struct vmi *vm, int timeout_ms, struct vmi_event *event,
 			       struct vmi_error *err)
 {
@@ -288,7 +326,7 @@ enum vmi_status vmi_event_take(struct vmi *vm, int timeout_ms, struct vmi_event 
 	st = vm->target->ops->event.take(vm->target->self, timeout_ms, vm->wake_fd, event, err);
 	if (st == VMI_ERR_INTERRUPTED)
 		wake_clear(vm);
-	handle_forget(vm); /* the guest ran until now */
+	forget(vm); /* the guest ran until now */
 	return st;
 }
 
@@ -297,12 +335,12 @@ static enum vmi_status answer(struct vmi *vm, const struct vmi_event *event,
 			      const struct vmi_response *response, struct vmi_error *err)
 {
 	const struct vmi_driver_ops *ops = vm->target->ops;
-	struct vmi_response plain = vmi_response_default();
 	enum vmi_status st = vmi_response_check(event, response, err);
 
 	if (!st)
 		return ops->event.answer(vm->target->self, event, response, err);
-	enum vmi_status sent = ops->event.answer(vm->target->self, event, &plain, NULL);
+	struct vmi_response plain = vmi_response_default();
+	enum vmi_status sent = ops->event.answer(vm->target->self, event, &plain, err);
 	return sent ? sent : st;
 }
 
@@ -315,7 +353,7 @@ enum vmi_status vmi_event_answer(struct vmi *vm, const struct vmi_event *event,
 		return st;
 	st = answer(vm, event, response, err);
 	enum vmi_status sent = vm->target->ops->event.flush(vm->target->self, st ? NULL : err);
-	handle_forget(vm); /* the vcpu goes on */
+	forget(vm); /* the vcpu goes on */
 	return st ? st : sent;
 }
 
@@ -343,7 +381,7 @@ enum vmi_status vmi_event_wait(struct vmi *vm, int timeout_ms, vmi_event_fn *han
 		first == VMI_ERR_UNSUPPORTED
 			? VMI_OK
 			: vm->target->ops->event.flush(vm->target->self, first ? NULL : err);
-	handle_forget(vm);
+	forget(vm);
 	return first ? first : sent;
 }
 

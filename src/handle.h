@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "cache.h"
-#include "source.h"
+#include "files.h"
 #include "tlb.h"
 
 enum { WARNINGS_MAX = 64, STRING_LIMIT = 16 << 20 /* bytes, where nobody says */ };
@@ -16,8 +16,10 @@ struct target {
 	struct vmi_target view; /* first: warn() finds the rest by it */
 	const struct vmi_driver_ops *ops;
 	void *self;
-	struct vmi_source *source;
-	char *name;
+	struct files files;  /* that the user named */
+	struct files beside; /* that the driver wanted */
+	bool in_memory;      /* the image is no file, so there is none beside it */
+	char *name, *format;
 	struct vmi_info info;
 	char *warnings[WARNINGS_MAX];
 	unsigned warning_count, warnings_dropped;
@@ -25,6 +27,13 @@ struct target {
 	pthread_mutex_t pause_lock;
 	unsigned pausers; /* handles that have paused the guest */
 };
+
+/* NULL: out of memory. `options` are borrowed until the target is open. */
+struct target *target_create(const char *name, const struct vmi_open_options *options);
+/* Find the driver, unless it is known, open its state and ask it what it has. */
+VMI_CHECKED enum vmi_status target_start(struct target *target, struct vmi_error *err);
+/* One handle less; the last one closes. NULL is allowed. */
+void target_put(struct target *target);
 
 struct vmi {
 	struct target *target;
@@ -35,6 +44,7 @@ struct vmi {
 	int wake_fd;                   /* makes a wait for events return; -1 where there are none */
 	struct intercepts *intercepts; /* NULL until one is on */
 	unsigned pauses;
+	uint64_t pages_ms; /* when an event last made the page cache forget live pages */
 };
 
 void intercepts_destroy(struct intercepts *intercepts); /* NULL is allowed */

@@ -32,6 +32,67 @@ enum vmi_status vmi_run_next(struct vmi *vm, vmi_gpa from, struct vmi_run *run,
 	return st ? st : vm->target->ops->page.run_next(vm->target->self, from, run, err);
 }
 
+enum vmi_status vmi_absent_next(struct vmi *vm, vmi_gpa from, struct vmi_run *run,
+				struct vmi_error *err)
+{
+	const struct target *target = vm->target;
+	enum vmi_status st = require(vm, VMI_CAP_READ, err);
+
+	if (st)
+		return st;
+	if (!target->ops->page.absent_next)
+		return VMI_END;
+	return target->ops->page.absent_next(target->self, from, run, err);
+}
+
+const char *vmi_page_state_name(enum vmi_page_state state)
+{
+	static const char *const names[] = {"saved", "zero", "excluded", "cut", "corrupt", "hole"};
+
+	return (size_t)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+/* Does the walk `next` meet the page, and with what kind of run? */
+static bool page_meets(struct vmi *vm, vmi_gfn gfn,
+		       enum vmi_status (*next)(struct vmi *, vmi_gpa, struct vmi_run *,
+					       struct vmi_error *),
+		       enum vmi_run_kind *kind)
+{
+	struct vmi_run run;
+
+	if (next(vm, gfn << VMI_PAGE_SHIFT, &run, NULL) || run.gpa >> VMI_PAGE_SHIFT > gfn)
+		return false;
+	*kind = run.kind;
+	return true;
+}
+
+enum vmi_status vmi_page_state(struct vmi *vm, vmi_gfn gfn, enum vmi_page_state *state,
+			       struct vmi_error *err)
+{
+	struct vmi_page page;
+	enum vmi_run_kind kind;
+	struct vmi_error why;
+	enum vmi_status st = vmi_page_get(vm, gfn, &page, &why);
+
+	if (!st) {
+		vmi_page_put(vm, &page);
+		bool met = page_meets(vm, gfn, vmi_run_next, &kind);
+		*state = met && kind == VMI_RUN_ZERO ? VMI_PAGE_ZERO : VMI_PAGE_SAVED;
+		return VMI_OK;
+	}
+	if (st == VMI_ERR_CORRUPT) {
+		*state = VMI_PAGE_CORRUPT;
+		return VMI_OK;
+	}
+	if (st != VMI_ERR_NOT_SAVED)
+		return vmi_fail(err, st, "%s", why.text);
+	if (!page_meets(vm, gfn, vmi_absent_next, &kind))
+		*state = VMI_PAGE_HOLE;
+	else
+		*state = kind == VMI_RUN_EXCLUDED ? VMI_PAGE_EXCLUDED : VMI_PAGE_CUT;
+	return VMI_OK;
+}
+
 /* Copy what lies in one piece from `addr` on, up to `len`; *done is at least 1 on success. */
 static enum vmi_status read_piece(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
 				  void *buf, size_t len, size_t *done, struct vmi_error *err)

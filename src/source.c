@@ -18,8 +18,13 @@ struct vmi_source {
 	char *name;
 	uint64_t size;
 	const uint8_t *map;
-	int fd;      /* -1 over a buffer */
+	int fd;      /* -1 over a buffer, or in a container */
 	bool mapped; /* by us */
+
+	/* What lies in a container: its table and state, and the bytes around. */
+	const struct vmi_container_ops *ops;
+	void *self;
+	struct vmi_source *outer;
 };
 
 /* What kind of thing this is decides its size; most kinds are refused by name. */
@@ -116,10 +121,44 @@ enum vmi_status source_open_memory(struct vmi_source **out, const void *bytes, s
 	return VMI_OK;
 }
 
+/* A container that cannot be opened leaves `outer` to the caller. */
+enum vmi_status source_open_container(struct vmi_source **out, struct vmi_source *outer,
+				      const struct vmi_container_ops *ops,
+				      const struct vmi_target *target, struct vmi_error *err)
+{
+	struct vmi_source *source = calloc(1, sizeof(*source));
+	enum vmi_status st = VMI_OK;
+
+	if (!source)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
+	source->fd = -1;
+	source->name = strdup(outer->name);
+	source->self = calloc(1, ops->state_size ? ops->state_size : 1);
+	if (!source->name || !source->self) {
+		st = vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
+	} else {
+		source->ops = ops;
+		st = ops->open(source->self, outer, target, &source->size, &source->map, err);
+	}
+	if (!st && !source->size)
+		st = vmi_fail(err, VMI_ERR_CORRUPT, "nothing is inside");
+	if (st) {
+		source_close(source);
+		return vmi_wrap(err, st, "%s: %s", outer->name, ops->name);
+	}
+	source->outer = outer;
+	*out = source;
+	return VMI_OK;
+}
+
 void source_close(struct vmi_source *source)
 {
 	if (!source)
 		return;
+	if (source->ops)
+		source->ops->close(source->self);
+	free(source->self);
+	source_close(source->outer);
 	if (source->mapped)
 		munmap((void *)(uintptr_t)source->map, (size_t)source->size);
 	if (source->fd >= 0)
@@ -143,6 +182,15 @@ const uint8_t *vmi_source_map(const struct vmi_source *source)
 	return source->map;
 }
 
+const uint8_t *vmi_source_at(const struct vmi_source *source, uint64_t offset, size_t len)
+{
+	if (len > source->size || offset > source->size - len)
+		return NULL;
+	if (source->map)
+		return source->map + offset;
+	return source->ops && source->ops->at ? source->ops->at(source->self, offset, len) : NULL;
+}
+
 enum vmi_status vmi_source_read(const struct vmi_source *source, uint64_t offset, void *buf,
 				size_t len, struct vmi_error *err)
 {
@@ -155,6 +203,8 @@ enum vmi_status vmi_source_read(const struct vmi_source *source, uint64_t offset
 		memcpy(buf, source->map + offset, len);
 		return VMI_OK;
 	}
+	if (source->ops)
+		return source->ops->read(source->self, offset, buf, len, err);
 	uint8_t *out = buf;
 	while (len) {
 		ssize_t n = pread(source->fd, out, len, (off_t)offset);
@@ -181,6 +231,8 @@ uint64_t vmi_source_stretch(const struct vmi_source *source, uint64_t offset, ui
 	*hole = false;
 	if (end > source->size)
 		end = source->size;
+	if (source->ops && source->ops->stretch && offset < end)
+		return source->ops->stretch(source->self, offset, end, hole);
 	if (source->fd < 0 || offset >= end)
 		return end;
 

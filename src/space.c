@@ -101,6 +101,11 @@ enum vmi_status vmi_space_of_registers(const struct vmi_registers *regs, enum vm
 	return VMI_OK;
 }
 
+static uint8_t gpa_bits(const struct vmi *vm)
+{
+	return (uint8_t)vmi_info(vm)->gpa_bits;
+}
+
 enum vmi_status vmi_space_of_vcpu(struct vmi *vm, unsigned vcpu, enum vmi_mode mode,
 				  struct vmi_space *space, struct vmi_error *err)
 {
@@ -111,7 +116,10 @@ enum vmi_status vmi_space_of_vcpu(struct vmi *vm, unsigned vcpu, enum vmi_mode m
 		st = vmi_registers_get(vm, vcpu, &regs, err);
 	if (!st)
 		st = vmi_space_of_registers(&regs, mode, space, err);
-	return st ? vmi_wrap(err, st, "vcpu %u", vcpu) : VMI_OK;
+	if (st)
+		return vmi_wrap(err, st, "vcpu %u", vcpu);
+	space->gpa_bits = gpa_bits(vm);
+	return VMI_OK;
 }
 
 /* ---- by the evidence of the tables ---------------------------------------------------------- */
@@ -227,6 +235,7 @@ enum vmi_status vmi_space_of_root(struct vmi *vm, uint64_t root, enum vmi_mode m
 	*space = (struct vmi_space){
 		.root = x86_root(mode, root),
 		.mode = (uint8_t)mode,
+		.gpa_bits = gpa_bits(vm),
 		.flags = flags,
 	};
 	if (evidence)
@@ -326,6 +335,7 @@ enum vmi_status vmi_space_default(struct vmi *vm, enum vmi_mode mode, struct vmi
 	*space = (struct vmi_space){
 		.root = root,
 		.mode = (uint8_t)(mode == VMI_MODE_AUTO ? kernel_mode : mode),
+		.gpa_bits = gpa_bits(vm),
 		.flags = VMI_SPACE_PSE | VMI_SPACE_NX,
 	};
 	if (source)

@@ -27,7 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MODES = {  # levels, width, name in the truth, images besides the plain one
     "legacy": (2, 32, "legacy", ["paging"]),
     "pae": (3, 32, "pae", []),
-    "4level": (4, 64, "l4", ["paging", "raw"]),
+    "4level": (4, 64, "l4", ["paging", "raw", "migrate"]),
     "5level": (5, 64, "l5", []),
 }
 CFLAGS = ("-std=gnu11 -Os -ffreestanding -nostdlib -fno-builtin -fno-pic -no-pie -static "
@@ -130,6 +130,13 @@ class Machine:
         self.qmp("dump-guest-memory", paging=paging, protocol="file:" + path, begin=gpa,
                  length=size)
         os.chmod(path, 0o644)
+
+
+    def migrate(self, path):
+        """The last that can be asked of a machine: it does not go on."""
+        self.qmp("migrate", uri="exec:cat >" + path)
+        while (status := self.qmp("query-migrate")["status"]) != "completed":
+            agree("the migration's status", status in ("setup", "active", "device"), True)
 
 
 def registers(text):
@@ -418,6 +425,49 @@ def loads(path):
             yield gpa, image[at:at + length]
 
 
+def without_firmware(stream, gpa, size):
+    """A migration stream with no other pages than pc.ram's in that range; all else as it was."""
+    out, at, block, kept = bytearray(), 0, None, None
+
+    def copy(n):
+        nonlocal at
+        out.extend(stream[at:at + n])
+        at += n
+
+    copy(8)
+    copy(5 + struct.unpack_from(">I", stream, 9)[0])  # the configuration
+    while stream[at] != 4:  # up to the devices
+        if stream[at] == 0x7e:
+            copy(5)
+            continue
+        agree("a section", stream[at] in (1, 2, 3), True)
+        copy(5 if stream[at] != 1 else 5 + 1 + stream[at + 5] + 8)
+        while True:
+            word, = struct.unpack_from(">Q", stream, at)
+            flags, offset = word & 0xfff, word & ~0xfff
+            if flags & 0x10:
+                copy(8)
+                break
+            if flags & 4:
+                copy(8)
+                while offset:
+                    offset -= struct.unpack_from(">Q", stream, at + 1 + stream[at])[0]
+                    copy(1 + stream[at] + 8)
+                continue
+            agree("a page", flags & ~0x20 in (2, 8), True)
+            at += 8
+            if not flags & 0x20:
+                block, at = stream[at + 1:at + 1 + stream[at]], at + 1 + stream[at]
+            length = 1 if flags & 2 else PAGE
+            if block == b"pc.ram" and gpa <= offset < gpa + size:
+                flags = flags | 0x20 if kept else flags & ~0x20
+                out += struct.pack(">Q", offset | flags) + (b"" if kept else b"\6pc.ram")
+                out += stream[at:at + length]
+                kept = True
+            at += length
+    return bytes(out) + stream[at:]
+
+
 def write_images(machine, truth, memory, out):
     images = []
 
@@ -426,7 +476,8 @@ def write_images(machine, truth, memory, out):
                        "size": os.path.getsize(os.path.join(out, name))})
 
     for variant in [None] + machine.variants:
-        name = machine.mode + {None: ".elf", "paging": "-paging.elf", "raw": ".raw"}[variant]
+        name = machine.mode + {None: ".elf", "paging": "-paging.elf", "raw": ".raw",
+                               "migrate": ".migrate"}[variant]
         path = os.path.join(out, name)
         if variant == "raw":
             # Offset is address: what lies below the guest's own memory is firmware's, and left out.
@@ -434,6 +485,14 @@ def write_images(machine, truth, memory, out):
                 f.seek(truth.gpa)
                 f.write(memory)
             add(name, "raw", "none")
+            continue
+        if variant == "migrate":
+            machine.migrate(path)
+            with open(path, "rb") as f:
+                stream = without_firmware(f.read(), truth.gpa, truth.size)
+            with open(path, "wb") as f:
+                f.write(stream)
+            add(name, "QEMU migration stream", "QEMU device state")
             continue
         machine.dump(path, variant == "paging", truth.gpa, truth.size)
         for gpa, data in loads(path):

@@ -10,6 +10,7 @@ import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,14 @@ class Usage(Base):
                 (("info", raw, "--frobnicate"), "--frobnicate"),
                 (("info", raw, "-X"), "-X"),
                 (("info", raw, "--walk"), "--walk"),
+                (("info", raw, "--layout", ""), "GPA:SIZE@OFFSET"),
+                (("info", raw, "--layout", "0:4096"), "GPA:SIZE@OFFSET"),
+                (("info", raw, "--layout", "0:4096@0,"), "GPA:SIZE@OFFSET"),
+                (("info", raw, "--layout", "0:4096@0x"), "GPA:SIZE@OFFSET"),
+                (("info", raw, "--layout", "0@4096:0"), "GPA:SIZE@OFFSET"),
+                (("info", raw, "--layout", "0:0@0"), "no stretch"),
+                (("info", raw, "--layout", "0:4096@0xfffffffffffff000"), "past the end"),
+                (("info", raw, "--layout", "0:4096@0,0xfff:1@0"), "twice"),
                 (("translate", raw, *self.space), "which address"),
                 (("translate", raw, "0x", *self.space), "'0x'"),
                 (("translate", raw, "12z", *self.space), "'12z'"),
@@ -119,6 +128,36 @@ class Usage(Base):
             with self.subTest(args=args):
                 self.sentence(run(*args), 2, word)
                 self.assertEqual(run(*args).stdout, b"")
+
+    def test_layout(self):
+        with open(self.raw, "rb") as file:
+            memory = file.read()
+        layout = ("--layout", "0x100000000:4096@8192,0:0x1000@0x1000")
+        info = json.loads(run("info", self.raw, "--json", *layout).stdout)
+        self.assertEqual(info["runs"], [{"gpa": "0x0", "size": 4096},
+                                        {"gpa": "0x100000000", "size": 4096}])
+        got = run("read", self.raw, "0x100000010", "4080", "--phys", "--raw", *layout)
+        self.assertEqual(got.stdout, memory[8208:12288])
+        self.sentence(run("read", self.raw, "0x1000", "1", "--phys", "--raw", *layout), 1, "gfn 0x1")
+
+    def test_layout_proposed(self):
+        entries = ((0, 0x9fc00, 1), (0xf0000, 0x10000, 2), (0x100000, 0x7fee0000, 1),
+                   (0x7ffe0000, 0x20000, 2), (1 << 32, 1 << 30, 1))
+        path = os.path.join(DIR, "squeezed.raw")
+        with open(path, "wb") as file:
+            file.seek(0xf5d7c)
+            for entry in entries:
+                file.write(struct.pack("<QQI", *entry))
+            file.seek(0x80000000)
+            file.write(b"at 4 GiB")
+            file.truncate(3 << 30)
+        proposal = "0x0:0x80000000@0x0,0x100000000:0x40000000@0x80000000"
+        for options in ((), ("--json",)):
+            self.assertIn("try --layout " + proposal, run("info", path, *options).stdout.decode())
+        layout = ("--layout", proposal)
+        self.assertNotIn("--layout", run("info", path, *layout).stdout.decode())
+        self.assertEqual(run("read", path, "0x100000000", "8", "--phys", "--raw", *layout).stdout,
+                         b"at 4 GiB")
 
     def test_no_root(self):
         for command in (("translate", self.raw, "0"), ("read", self.raw, "0", "1"),

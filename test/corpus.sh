@@ -4,9 +4,12 @@
 #
 #     corpus.sh TEST_TRUTH VMI_DUMP [CORPUS]
 #
-# CORPUS (or $VMI_CORPUS) is a folder of packed images, NAME.qemu.elf.xz beside NAME.truth.json.xz,
-# or a machine's folder with truth.json and the images it names, of which those are taken that this
-# version can open. A raw image is made of each packed one, too. Exit status 77: there is no corpus.
+# CORPUS (or $VMI_CORPUS) is a folder of packed images, NAME.qemu.elf.xz and NAME.*.kdump.xz beside
+# NAME.truth.json.xz, or a machine's folder with truth.json and the images it names, of which those
+# are taken that this version can open. A raw and a LiME image are made of each packed one, too; and
+# where a machine has memory above 4 GiB, one whose hole is squeezed out, which is read by the layout
+# that info proposes. All are held against the ELF file of the same instant, page by page. Exit
+# status 77: there is no corpus.
 
 set -u
 top=$(CDPATH= cd "$(dirname "$0")" && pwd)
@@ -47,14 +50,30 @@ check()
 	images=$((images + 1))
 }
 
-# Every segment at its physical address, in a sparse file: what QEMU's pmemsave would give.
-make_raw()
+# same IMAGE OTHER..: what any two of them hold is the same.
+same()
 {
-	python3 - "$1" "$2" <<-'EOF'
+	"$(dirname "$test_truth")/test_same" "$@"
+	status=$?
+	case $status in
+	0 | 77) ;;
+	*)
+		echo "FAILED ($status): test_same $*"
+		failed=$((failed + 1))
+		;;
+	esac
+}
+
+# ELF RAW LIME: every segment at its physical address, in a sparse file, which is what QEMU's pmemsave
+# would give; and each behind a header.
+make_others()
+{
+	python3 - "$1" "$2" "$3" <<-'EOF'
 		import struct
 		import sys
 
-		with open(sys.argv[1], "rb") as image, open(sys.argv[2], "wb") as raw:
+		with open(sys.argv[1], "rb") as image, open(sys.argv[2], "wb") as raw, \
+		        open(sys.argv[3], "wb") as lime:
 		    header = image.read(64)
 		    table, = struct.unpack_from("<Q", header, 32)
 		    size, count = struct.unpack_from("<HH", header, 54)
@@ -65,10 +84,63 @@ make_raw()
 		        if kind == 1 and gpa < 0xf0000000:
 		            image.seek(offset)
 		            raw.seek(gpa)
-		            raw.write(image.read(length))
+		            memory = image.read(length)
+		            raw.write(memory)
+		            lime.write(struct.pack("<4sIQQQ", b"EMiL", 1, gpa, gpa + length - 1, 0))
+		            lime.write(memory)
 		    end = raw.seek(0, 2)
 		    raw.truncate((end + 4095) // 4096 * 4096)
 	EOF
+}
+
+# The stretches of memory that QEMU's ELF file names, one behind the other, in a sparse file. Status 1:
+# they lie that way already.
+make_squeezed()
+{
+	python3 - "$1" "$2" "$3" <<-'EOF'
+		import os
+		import struct
+		import sys
+
+		with open(sys.argv[1], "rb") as image:
+		    header = image.read(64)
+		    table, = struct.unpack_from("<Q", header, 32)
+		    size, count = struct.unpack_from("<HH", header, 54)
+		    image.seek(table)
+		    heads = [struct.unpack("<IIQQQQQQ", image.read(size)[:56]) for i in range(count)]
+		loads = [(h[4], h[5]) for h in heads if h[0] == 1]
+		high = sum(n for gpa, n in loads if gpa >= 1 << 32)
+		low = max(gpa + n for gpa, n in loads if gpa < 0xf0000000)
+		if not high:
+		    sys.exit(1)
+		with open(sys.argv[2], "rb") as raw, open(sys.argv[3], "wb") as to:
+		    for gpa, length, at in ((0, low, 0), (1 << 32, high, low)):
+		        end = gpa + length
+		        while gpa < end:
+		            try:
+		                start = os.lseek(raw.fileno(), gpa, os.SEEK_DATA)
+		            except OSError:
+		                break
+		            stop = min(os.lseek(raw.fileno(), start, os.SEEK_HOLE), end, start + (1 << 24))
+		            if start >= end:
+		                break
+		            os.pwrite(to.fileno(), os.pread(raw.fileno(), stop - start, start), at + start - gpa)
+		            at, gpa = at + stop - gpa, stop
+		    to.truncate(low + high)
+	EOF
+}
+
+# check_squeezed IMAGE TRUTH: the program alone, as the other checker gives no options.
+check_squeezed()
+{
+	layout=$("$vmi_dump" info "$1" | sed -n 's/.*try --layout //p')
+	printf '#!/bin/sh\nexec "%s" "$@" --layout %s\n' "$vmi_dump" "$layout" >"$work/vmi-dump"
+	chmod +x "$work/vmi-dump"
+	if [ -z "$layout" ] || ! "$top/check_cli.py" "$work/vmi-dump" "$1" "$2" all; then
+		echo "FAILED: $1, by the layout '$layout'"
+		failed=$((failed + 1))
+	fi
+	images=$((images + 1))
 }
 
 for packed in "$corpus"/*.qemu.elf.xz; do
@@ -76,21 +148,51 @@ for packed in "$corpus"/*.qemu.elf.xz; do
 	name=$(basename "$packed" .qemu.elf.xz)
 	if ! xz -dc "$packed" >"$work/$name.qemu.elf" ||
 		! xz -dc "$corpus/$name.truth.json.xz" >"$work/truth.json" ||
-		! make_raw "$work/$name.qemu.elf" "$work/$name.raw"; then
+		! make_others "$work/$name.qemu.elf" "$work/$name.raw" "$work/$name.lime"; then
 		echo "FAILED: $packed cannot be unpacked"
 		failed=$((failed + 1))
 		continue
 	fi
 	check "$work/$name.qemu.elf" "$work/truth.json"
 	check "$work/$name.raw" "$work/truth.json" all
+	check "$work/$name.lime" "$work/truth.json" all
+	for dump in "$corpus/$name".*.kdump.xz; do
+		[ -e "$dump" ] || continue
+		image=$work/$(basename "$dump" .xz)
+		holds=all
+		case $dump in *-d31.*) holds=part ;; esac
+		xz -dc "$dump" >"$image" || failed=$((failed + 1))
+		check "$image" "$work/truth.json" "$holds"
+		same "$work/$name.qemu.elf" "$image" "$work/$name.raw"
+	done
 	rm -f "$work"/*
 done
 
 if [ -e "$corpus/truth.json" ]; then
-	for image in "$corpus"/*.elf "$corpus/phys.raw"; do
-		[ -e "$image" ] && check "$image" "$corpus/truth.json"
+	for image in "$corpus"/*.elf "$corpus/phys.raw" "$corpus"/*.migrate "$corpus"/*.lime \
+		"$corpus"/*.kdump "$corpus"/*.flat; do
+		[ -e "$image" ] || continue
+		check "$image" "$corpus/truth.json"
+		[ ! -e "$corpus/qemu.elf" ] || same "$corpus/qemu.elf" "$image"
 	done
+	if [ -e "$corpus/qemu.elf" ] && [ -e "$corpus/phys.raw" ] &&
+		make_squeezed "$corpus/qemu.elf" "$corpus/phys.raw" "$work/squeezed.raw"; then
+		check_squeezed "$work/squeezed.raw" "$corpus/truth.json"
+	fi
 fi
+
+# A guest of a real Xen, NAME.core.zst and NAME.save.zst, with what it said of itself in NAME/.
+for packed in "$corpus"/*.core.zst; do
+	[ -e "$packed" ] && command -v zstd >/dev/null || continue
+	name=$(basename "$packed" .core.zst)
+	images=$((images + 2))
+	if ! zstd -qdc "$packed" >"$work/core" || ! zstd -qdc "$corpus/$name.save.zst" >"$work/save" ||
+		! python3 "$top/corpus_xen.py" "$vmi_dump" "$work/core" "$work/save" "$corpus/$name"; then
+		echo "FAILED: $packed"
+		failed=$((failed + 1))
+	fi
+	rm -f "$work"/*
+done
 
 if [ "$images" = 0 ] && [ "$failed" = 0 ]; then
 	echo "no corpus: $corpus has neither packed images nor a truth.json"

@@ -329,7 +329,7 @@ void fake_table(struct fake *fake, unsigned capabilities)
 		.close = fake_close_state,
 		.info = fake_info,
 		.vmcoreinfo = fake_vmcoreinfo,
-		.page = {fake_page_get, fake_page_put, fake_run_next},
+		.page = {.get = fake_page_get, .put = fake_page_put, .run_next = fake_run_next},
 		.write = fake_write,
 		.registers = {fake_registers_get, fake_registers_set},
 	};

@@ -111,6 +111,7 @@ struct fake {
 	unsigned unflushed;                       /* answered since the last flush */
 	unsigned continued;                       /* events that closing or a reset had to answer */
 	uint64_t overhead;
+	uint32_t deadline_ms; /* as it was set last */
 
 	unsigned paused; /* 0 or 1: the core nests */
 	struct vmi_interrupt injected;

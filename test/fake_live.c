@@ -208,6 +208,13 @@ static enum vmi_status event_overhead(void *self, uint64_t *nanoseconds, struct 
 	return VMI_OK;
 }
 
+static enum vmi_status event_deadline(void *self, uint32_t milliseconds, struct vmi_error *err)
+{
+	(void)err;
+	fake_of(self)->deadline_ms = milliseconds;
+	return VMI_OK;
+}
+
 /* Wait for nothing to happen, or for someone to call it off. */
 static enum vmi_status event_none(int timeout_ms, int wake_fd, struct vmi_error *err)
 {
@@ -406,6 +413,7 @@ void fake_live_table(struct vmi_driver_ops *ops)
 	ops->event.disable = event_disable;
 	ops->event.pending = event_pending;
 	ops->event.overhead = event_overhead;
+	ops->event.deadline = event_deadline;
 	ops->event.take = event_take;
 	ops->event.answer = event_answer;
 	ops->event.flush = event_flush;

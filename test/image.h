@@ -52,6 +52,39 @@ static inline void assert_no_warning(struct vmi *vm)
 		fail_msg("unexpected warning: %s", vmi_warning(vm, 0));
 }
 
+/* Owned: free(). Each byte is what mk_elf() would write at a gpa of that number. */
+static inline uint8_t *image_buffer(size_t size)
+{
+	uint8_t *bytes = malloc(size);
+
+	assert_non_null(bytes);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = mk_byte(i, 0);
+	return bytes;
+}
+
+/* Bytes that must open as an image of that format. */
+static inline struct vmi *open_bytes(const void *bytes, size_t size, const char *format)
+{
+	struct vmi_error err = {0};
+	struct vmi *vm;
+
+	if (vmi_open_memory(&vm, bytes, size, NULL, &err))
+		fail_with("opening", &err);
+	assert_string_equal(vmi_info(vm)->format, format);
+	return vm;
+}
+
+static inline enum vmi_page_state state_of(struct vmi *vm, vmi_gfn gfn)
+{
+	enum vmi_page_state state;
+	struct vmi_error err = {0};
+
+	if (vmi_page_state(vm, gfn, &state, &err))
+		fail_with("state", &err);
+	return state;
+}
+
 static inline struct image image_open(const struct mk_elf *elf)
 {
 	struct vmi_error err = {0};

@@ -96,6 +96,17 @@ static void restore(int fd, int kept, int file, char *text, size_t size)
 	close(file);
 }
 
+/* Its first words, when it watches, are not what is wrong. */
+static void take_greeting(struct run *run)
+{
+	static const char begin[] = "vmi-live: watching fake ", end[] = "; Ctrl-C ends it\n";
+	const char *rest = strstr(run->err, end);
+
+	run->watched = rest && !strncmp(run->err, begin, strlen(begin));
+	if (run->watched)
+		memmove(run->err, rest + strlen(end), strlen(rest + strlen(end)) + 1);
+}
+
 struct run *run_live(struct fake *fake, const char *command, const char *words)
 {
 	struct run *run = calloc(1, sizeof(*run));
@@ -114,6 +125,7 @@ struct run *run_live(struct fake *fake, const char *command, const char *words)
 	run->status = cli_main(&program, argc, argv);
 	restore(STDOUT_FILENO, out, files[0], run->out, sizeof(run->out));
 	restore(STDERR_FILENO, err, files[1], run->err, sizeof(run->err));
+	take_greeting(run);
 	free(copy);
 	return run;
 }

@@ -9,6 +9,7 @@
 struct run {
 	int status;
 	char out[65536], err[4096]; /* what was printed, terminated */
+	bool watched;               /* it said, besides, that it watches */
 };
 
 /* What the list command finds, and what the reset command was told; set by tests. */

@@ -4,7 +4,7 @@
 
     malformed.py OUTDIR [SEED]
 
-One small memory with page tables in it is wrapped into raw and ELF files, one thing wrong in each.
+One small memory with page tables in it is wrapped into files of all formats, one thing wrong in each.
 Nothing is random but the bytes of the noise cases, which follow from SEED (default 1).
 
 OUTDIR/manifest.json is a list of
@@ -26,6 +26,10 @@ import random
 import shutil
 import struct
 import sys
+
+import malformed_kdump
+import malformed_streams
+import malformed_xen
 
 PAGE = 4096
 PAGES = 64
@@ -305,6 +309,184 @@ def elf_any(out, rng):
         out.write("elf-damaged-%02d" % i, bytes(data), "any", "8 bytes of the head replaced")
 
 
+# ---- Windows
+
+def win_header(kind, runs=(), processors=1, **changes):
+    """DUMP_HEADER64; `changes` are fields of 8 bytes, by offset in the form at_88."""
+    h = bytearray(b"PAGE" * 2048)
+    h[4:8] = b"DU64"
+    struct.pack_into("<Q", h, 0x10, ROOT)
+    struct.pack_into("<III", h, 0x30, 0x8664, processors, 0xe2)
+    struct.pack_into("<Q", h, 0x80, 0xfffff80000000000)
+    if runs:
+        struct.pack_into("<IIQ", h, 0x88, len(runs), 0, sum(n for _, n in runs))
+        for i, run in enumerate(runs):
+            struct.pack_into("<QQ", h, 0x98 + 16 * i, *run)
+    struct.pack_into("<I", h, 0xf98, kind)
+    for name, value in changes.items():
+        struct.pack_into("<Q", h, int(name[3:], 16), value)
+    return bytes(h)
+
+
+def win_full(data=MEMORY, runs=((0, PAGES),), **changes):
+    return win_header(1, runs, **changes) + data
+
+
+def win_bitmap(data=MEMORY, bits=PAGES, first=0x3000, present=PAGES, bitmap=b"\xff" * (PAGES // 8),
+               kind=5, magic=b"FDMPDUMP", runs=((0, PAGES),)):
+    head = magic.ljust(0x20, b"\0") + struct.pack("<QQQ", first, present, bits) + bitmap
+    return win_header(kind, runs) + head.ljust(PAGE, b"\0") + data
+
+
+def win_ranges(data=MEMORY, ranges=((0, PAGES),), first=0x3000, kind=10, count=None):
+    head = struct.pack("<I8sIQQIIQ", 0x40, b"RDMPDUMP", 0, first - 0x2020 & 2**64 - 1, first,
+                       len(ranges) if count is None else count, 0, PAGES)
+    head += b"".join(struct.pack("<QQ", *r) for r in ranges)
+    return win_header(kind, ((0, PAGES),)) + head.ljust(PAGE, b"\0") + data
+
+
+def windows(out, rng):
+    holes = bytes([0xff, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff])
+    held = MEMORY[:24 * PAGE] + MEMORY[32 * PAGE:]
+    for name, data, why in (
+            ("full", win_full(), "nothing is wrong"),
+            ("full-runs", win_full(runs=((0, 9), (9, PAGES - 9))), "two neighbours"),
+            ("full-count", win_full(at_90=7), "NumberOfPages is 7"),
+            ("full-cpus", win_full(processors=2**32 - 1), "2^32 - 1 processors"),
+            ("full-root", win_full(at_10=2**64 - 1), "DirectoryTableBase is all ones"),
+            ("bitmap", win_bitmap(), "nothing is wrong"),
+            ("bitmap-kernel", win_bitmap(kind=6, magic=b"SDMPDUMP"), "nothing is wrong"),
+            ("bitmap-present", win_bitmap(present=2**64 - 1), "2^64 - 1 pages present"),
+            ("bitmap-long", win_bitmap(bits=PAGES + 8), "a bitmap longer than memory"),
+            ("ranges", win_ranges(), "nothing is wrong")):
+        out.write("win-%s" % name, data, "ok", why)
+    for name, data, why, good, bad in (
+            ("cut", win_full()[:-100], "the file ends inside the last page", GOOD[:2], LAST),
+            ("huge", win_full(runs=((0, PAGES), (PAGES, 2**40 - PAGES))), "a run up to 2^52",
+             GOOD[:2], [(SIZE, 1), (2**51, 8)]),
+            ("bitmap-holes", win_bitmap(held, bitmap=holes), "eight pages left out",
+             [(0, 24 * PAGE), (0x2fff8, 16)], [(24 * PAGE, 1), (0x1fff8, 8)]),
+            ("bitmap-cut", win_bitmap()[:-100], "the last page is not whole", GOOD[:2], LAST),
+            ("bitmap-no-runs", win_bitmap(held, bitmap=holes, runs=()), "no word of the guest's memory",
+             [(0, 24 * PAGE)], [(24 * PAGE, 1)]),
+            ("ranges-kernel", win_ranges(MEMORY[PAGE:], ((1, PAGES - 1),), kind=8), "without frame 0",
+             GOOD[:2], [(0, 1)])):
+        out.write("win-%s" % name, data, "partial", why, good=good, bad=bad)
+    for name, data, why in (
+            ("magic", b"PAGEDU64", "eight bytes"),
+            ("half-header", win_full()[:0x1fff], "ends inside the header"),
+            ("no-memory", win_full()[:0x2000], "ends in front of its memory"),
+            ("32-bit", b"PAGEDUMP" + win_full()[8:], "of a 32-bit Windows"),
+            ("triage", win_header(4) + bytes(SIZE), "a triage dump"),
+            ("type-0", win_header(0, ((0, PAGES),)) + MEMORY, "type 0"),
+            ("type-filler", win_header(0x45474150, ((0, PAGES),)) + MEMORY, "no type"),
+            ("runs-filler", win_full(runs=()), "no runs"),
+            ("runs-0", win_full(at_88=0), "0 runs"),
+            ("runs-many", win_full(at_88=44), "44 runs"),
+            ("runs-wrap", win_full(runs=((2**52 - 1, 2**64 - 1),)), "a run that wraps"),
+            ("runs-back", win_full(runs=((8, 8), (0, 8))), "runs descend"),
+            ("bitmap-none", win_bitmap(magic=bytes(8)), "no second header"),
+            ("bitmap-bits", win_bitmap(bits=2**64 - 1), "2^64 - 1 bits"),
+            ("bitmap-bits-32", win_bitmap(bits=2**32), "more bits than the file has"),
+            ("bitmap-first", win_bitmap(first=0x2030), "the first page in front of the bitmap"),
+            ("bitmap-far", win_bitmap(first=2**64 - 8), "the first page past the end"),
+            ("bitmap-empty", win_bitmap(bitmap=bytes(8)), "no bit is set"),
+            ("ranges-none", win_bitmap(kind=10), "no RDMP header"),
+            ("ranges-far", win_ranges(first=1 << 40), "the first page past the end"),
+            ("ranges-wrap", win_ranges(ranges=((1, 2**64 - 1),)), "a range that wraps"),
+            ("ranges-empty", win_ranges(count=0), "no ranges")):
+        out.write("win-%s" % name, data, "reject", why)
+    for i in range(20):
+        data = bytearray((win_full, win_bitmap, win_ranges)[i % 3]())
+        for _ in range(6):
+            at = rng.choice((rng.randrange(0xb0), rng.randrange(0x2000, 0x2080)))
+            data[at] = rng.randrange(256)
+        out.write("win-damaged-%02d" % i, bytes(data), "any", "6 bytes of the headers replaced")
+
+
+# ---- VMware
+
+def vmw_tag(name, value, *index, size=None):
+    size = len(value) if size is None else size
+    return bytes([len(index) << 6 | size, len(name)]) + name + \
+        struct.pack("<%dI" % len(index), *index) + value
+
+
+def vmw_block(name, data, *index, size=63, claim=None, pad=0):
+    claim = len(data) if claim is None else claim
+    return vmw_tag(name, struct.pack("<QQH", claim, claim, pad) + bytes(pad) + data, *index, size=size)
+
+
+def vmw_u32(name, value, *index):
+    return vmw_tag(name, struct.pack("<I", value), *index)
+
+
+def vmw_region(index, page, gfn, count):
+    return b"".join(vmw_u32(name, value, index) for name, value in (
+        (b"regionPageNum", page), (b"regionPPN", gfn), (b"regionSize", count)))
+
+
+VMW_CPU = vmw_u32(b"cpu:numVCPUs", 1) + vmw_tag(b"CR64", struct.pack("<Q", 0x80050033), 0, 0) + \
+    vmw_tag(b"CR64", struct.pack("<Q", ROOT), 0, 3) + \
+    vmw_tag(b"CR64", struct.pack("<Q", 0x6f0), 0, 4) + \
+    vmw_tag(b"rip", struct.pack("<Q", 2**64 - 1), 0) + bytes(2)
+VMW_MEMORY = vmw_block(b"Memory", MEMORY, 0, 0) + bytes(2)
+
+
+def vmw(memory=VMW_MEMORY, cpu=VMW_CPU, magic=0xbed2bed2, groups=2, at=None, size=None):
+    head = struct.pack("<III", magic, 8, groups)
+    place = 12 + 160
+    for name, data in ((b"memory", memory), (b"cpu", cpu)):
+        head += name.ljust(64, b"\0") + struct.pack("<QQ", place if at is None else at,
+                                                    len(data) if size is None else size)
+        place += len(data)
+    return head + memory + cpu
+
+
+def vmware(out, rng):
+    regions = vmw_u32(b"regionsCount", 2) + vmw_region(0, 0, 0, 20) + \
+        vmw_region(1, 20, 20, PAGES - 20)
+    for name, data, why in (
+            ("plain", vmw(), "nothing is wrong"),
+            ("regions", vmw(regions + VMW_MEMORY), "two neighbours"),
+            ("sizes", vmw(size=0), "groups without a size"),
+            ("sizes-huge", vmw(size=2**64 - 1), "groups of 2^64 - 1 bytes"),
+            ("no-cpu", vmw(cpu=b""), "no registers"),
+            ("cpu-index", vmw(cpu=vmw_tag(b"rax", bytes(8), 2**32 - 1) + VMW_CPU), "vcpu 2^32 - 1"),
+            ("cpu-count", vmw(cpu=vmw_u32(b"cpu:numVCPUs", 2**32 - 1) + VMW_CPU[20:]), "2^32 - 1 vcpus"),
+            ("cpu-cut", vmw()[:-9], "the file ends inside the registers"),
+            ("region-index", vmw(vmw_region(2**32 - 1, 1, 1, 1) + VMW_MEMORY), "region 2^32 - 1")):
+        out.write("vmw-%s" % name, data, "ok", why)
+    for name, data, why, good, bad in (
+            ("cut", vmw()[:-len(VMW_CPU) - 102], "the file ends inside the last page", GOOD[:2], LAST),
+            ("block-huge", vmw(vmw_block(b"Memory", MEMORY, 0, 0, claim=2**64 - 1), b""),
+             "a block of 2^64 - 1 bytes", GOOD[:2], [(2**40, 8)]),
+            ("region-high", vmw(vmw_u32(b"regionsCount", 2) + vmw_region(0, 0, 0, PAGES) +
+                                vmw_region(1, 2**32 - 1, 2**32 - 1, 2**32 - 1) + VMW_MEMORY),
+             "a region that is nowhere", GOOD[:2], [(2**44 - 8, 8)]),
+            ("region-over", vmw(vmw_u32(b"regionsCount", 2) + vmw_region(0, 0, 0, PAGES) +
+                                vmw_region(1, 3, 0, 8) + VMW_MEMORY), "two regions at gpa 0",
+             GOOD[:2], [(SIZE, 1)])):
+        out.write("vmw-%s" % name, data, "partial", why, good=good, bad=bad)
+    for name, data, why in (
+            ("header", vmw()[:12], "ends behind the header"),
+            ("half-group", vmw()[:50], "ends inside the groups"),
+            ("groups-0", vmw(groups=0), "no groups, and no .vmem"),
+            ("no-memory", vmw(memory=bytes(2)), "no memory, and no .vmem"),
+            ("compressed", vmw(vmw_block(b"Memory", MEMORY, 0, 0, size=62)), "compressed memory"),
+            ("group-far", vmw(at=1 << 40), "groups past the end"),
+            ("group-wraps", vmw(at=2**64 - 1), "groups at 2^64 - 1"),
+            ("regions-many", vmw(vmw_u32(b"regionsCount", 2**32 - 1) + VMW_MEMORY), "2^32 - 1 regions"),
+            ("pad", vmw(vmw_block(b"Memory", b"", 0, 0, pad=65535)[:40]), "padding past the end")):
+        out.write("vmw-%s" % name, data, "reject", why)
+    out.write("vmw-self", vmw(at=12), "any", "groups that are the table of groups")
+    for i in range(20):
+        data = bytearray(vmw(regions + VMW_MEMORY))
+        for _ in range(4):
+            data[rng.choice((rng.randrange(12, 172), rng.randrange(172, 400)))] = rng.randrange(256)
+        out.write("vmw-damaged-%02d" % i, bytes(data), "any", "4 bytes of the head replaced")
+
+
 # ---- raw
 
 def raws(out, rng):
@@ -339,8 +521,6 @@ def raws(out, rng):
 
 def others(out):
     for name, head, why in (
-            ("kdump", b"KDUMP   ", "a format that is not built in"),
-            ("lime", b"EMiL\1\0\0\0", "a format that is not built in"),
             ("gzip", b"\x1f\x8b\x08\0", "compressed"),
             ("zstd", b"\x28\xb5\x2f\xfd", "compressed")):
         out.write("other-%s" % name, head + MEMORY[len(head):], "reject", why)
@@ -369,8 +549,13 @@ def main(arguments):
     elf_partial(out)
     elf_rejected(out)
     elf_any(out, rng)
+    windows(out, rng)
+    vmware(out, rng)
     raws(out, rng)
+    malformed_kdump.write_all(out, MEMORY, NOTES, GOOD, rng)
+    malformed_streams.add(out, rng, MEMORY, ROOT, GOOD)
     others(out)
+    malformed_xen.write(out, MEMORY, BEHIND[:2])
     with open(marker, "w") as file:
         json.dump(out.manifest, file, indent=1)
     print("%d images in %s" % (len(out.manifest), folder))

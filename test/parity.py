@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Checks test/parity.tsv: each row's symbols exist, its tests are run by CTest, no item comes twice.
+A test lab_PAYLOAD:CHECK is one result of a payload of the laboratory, whose source must have it. A
+row that holds in the laboratory names such a result; one that needs a running guest and does not,
+says why in a fifth column.
 
 usage: parity.py SOURCE LIBRARY BUILD CTEST
 
@@ -13,6 +16,12 @@ import subprocess
 import sys
 
 WHERE = {"unit", "image", "lab"}
+# What only a running guest can show.
+LIVE = re.compile(r"(protection|option|registers|view|event|monitor|reason|action|response|handler"
+                  r"|vm|intercept|event_kind)\.")
+# How a payload's programs (C), judges (Python) and scripts name their results.
+RESULTS = re.compile(r'\{"([\w./+-]+)", \w+[,}]|@check\("([\w./+-]+)"\)'
+                     r"|^\s*(?:check|ok) ([\w./+-]+)", flags=re.M)
 
 
 def rows(path):
@@ -77,24 +86,47 @@ def all_items(source):
     return items
 
 
-def is_payload(source, test):
-    return test.startswith("lab_") and os.path.isdir(os.path.join(source, "test/lab/payload", test[4:]))
+class Payloads:
+    """The laboratory's payloads, and the results that each can have."""
+
+    def __init__(self, folder):
+        self.folder, self.known = folder, {}
+
+    def results(self, payload):
+        if payload not in self.known:
+            text = ""
+            for path in glob.glob(os.path.join(self.folder, payload, "**", "*.*"), recursive=True):
+                if path.endswith((".c", ".py", ".sh")):
+                    with open(path, encoding="utf-8") as file:
+                        text += file.read() + "\n"
+            self.known[payload] = {name for names in RESULTS.findall(text) for name in names if name}
+        return self.known[payload]
+
+    def has(self, test):
+        """lab_PAYLOAD:CHECK"""
+        payload, _, name = test[len("lab_"):].partition(":")
+        return name in self.results(payload)
 
 
-def check_row(fields, names, headers, known_tests, source):
+def check_row(fields, names, headers, known_tests, payloads):
     """What is wrong with a row, as sentences."""
-    if len(fields) != 4:
-        yield "%d columns instead of 4" % len(fields)
+    if len(fields) not in (4, 5):
+        yield "%d columns instead of 4 or 5" % len(fields)
         return
-    for symbol in fields[1].split(","):
+    item, symbols, tests_, where = fields[:4]
+    for symbol in symbols.split(","):
         if symbol not in names and not headers.has(symbol):
             yield "%s: neither exported nor in a header" % symbol
-    for test in fields[2].split(","):
-        # A payload of the laboratory is a test where the laboratory is on.
-        if test not in known_tests and not is_payload(source, test):
+    in_lab = [test for test in tests_.split(",") if test.startswith("lab_")]
+    for test in tests_.split(","):
+        if not (payloads.has(test) if test in in_lab else test in known_tests):
             yield "there is no test '%s'" % test
-    if fields[3] not in WHERE:
-        yield "'%s' is none of %s" % (fields[3], ", ".join(sorted(WHERE)))
+    if where not in WHERE:
+        yield "'%s' is none of %s" % (where, ", ".join(sorted(WHERE)))
+    if where == "lab" and not in_lab:
+        yield "no result of the laboratory is named"
+    if where != "lab" and LIVE.match(item) and len(fields) == 4:
+        yield "it needs a running guest, and does not say why none has shown it"
 
 
 def main():
@@ -102,9 +134,10 @@ def main():
     names = exported(library)
     headers = Headers(os.path.join(source, "include", "vmi"))
     known_tests = tests(ctest, build)
+    payloads = Payloads(os.path.join(source, "test", "lab", "payload"))
     seen, bad = set(), 0
     for number, fields in rows(os.path.join(source, "test", "parity.tsv")):
-        complaints = list(check_row(fields, names, headers, known_tests, source))
+        complaints = list(check_row(fields, names, headers, known_tests, payloads))
         if fields[0] in seen:
             complaints.append("comes twice")
         seen.add(fields[0])

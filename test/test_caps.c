@@ -162,6 +162,11 @@ static enum vmi_status try_overhead(struct vmi *vm, struct vmi_error *err)
 	return vmi_event_overhead(vm, &ns, err);
 }
 
+static enum vmi_status try_deadline(struct vmi *vm, struct vmi_error *err)
+{
+	return vmi_event_deadline(vm, 1, err);
+}
+
 static enum vmi_status try_wait(struct vmi *vm, struct vmi_error *err)
 {
 	return vmi_event_wait(vm, 0, NULL, NULL, err);
@@ -279,8 +284,8 @@ static const struct {
 	{VMI_CAP_EVENT_CONTROL,
 	 "event-control",
 	 "the fake driver cannot monitor events",
-	 {try_enable, try_disable, try_pending, try_overhead, try_wait, try_take, try_answer,
-	  try_loop, try_intercept, try_listen}},
+	 {try_enable, try_disable, try_pending, try_overhead, try_deadline, try_wait, try_take,
+	  try_answer, try_loop, try_intercept, try_listen}},
 	{VMI_CAP_VM_CONTROL,
 	 "vm-control",
 	 "the fake driver cannot control the machine",
@@ -351,6 +356,7 @@ static void half_filled_groups(void **state)
 	HALF_FILL(event, disable, VMI_CAP_EVENT_CONTROL);
 	HALF_FILL(event, pending, VMI_CAP_EVENT_CONTROL);
 	HALF_FILL(event, overhead, VMI_CAP_EVENT_CONTROL);
+	HALF_FILL(event, deadline, VMI_CAP_EVENT_CONTROL);
 	HALF_FILL(event, take, VMI_CAP_EVENT_CONTROL);
 	HALF_FILL(event, answer, VMI_CAP_EVENT_CONTROL);
 	HALF_FILL(event, flush, VMI_CAP_EVENT_CONTROL);

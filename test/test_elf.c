@@ -101,8 +101,6 @@ static void refused(void **state)
 		{{.xnum = true, .xnum_count = UINT32_MAX},
 		 VMI_ERR_CORRUPT,
 		 "its 4294967295 program headers at file offset 0x40 end past"},
-		{{.section = ".xen_pages"}, VMI_ERR_UNSUPPORTED, "dump of Xen's dump-core"},
-		{{.class = 32, .section = ".xen_pages"}, VMI_ERR_UNSUPPORTED, "Xen's dump-core"},
 	};
 
 	(void)state;
@@ -117,12 +115,10 @@ static void without_memory(void **state)
 {
 	struct mk_elf none = {.tail = 8192};
 	struct mk_elf notes = {.notes = {{"CORE", 9, "desc", 4, false, 0}}, .tail = 8192};
-	struct mk_elf xen = {.section = ".xen_pages", .tail = 8192};
 
 	(void)state;
 	assert_refused(&none, VMI_ERR_CORRUPT, "no program headers, thus no memory");
 	assert_refused(&notes, VMI_ERR_CORRUPT, "no PT_LOAD segment, thus no memory");
-	assert_refused(&xen, VMI_ERR_UNSUPPORTED, "dump of Xen's dump-core");
 }
 
 static void virtual_only(void **state)
@@ -170,6 +166,28 @@ static void cut_anywhere(void **state)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
+static void assert_state(struct vmi *vm, vmi_gfn gfn, const char *name)
+{
+	enum vmi_page_state page;
+	struct vmi_error err;
+
+	assert_int_equal(vmi_page_state(vm, gfn, &page, &err), VMI_OK);
+	assert_string_equal(vmi_page_state_name(page), name);
+}
+
+static void assert_absent(struct vmi *vm, vmi_gpa from, vmi_gpa gpa, uint64_t size,
+			  enum vmi_run_kind kind)
+{
+	struct vmi_run run;
+	struct vmi_error err;
+
+	assert_int_equal(vmi_absent_next(vm, from, &run, &err), VMI_OK);
+	assert_int_equal(run.gpa, gpa);
+	assert_int_equal(run.size, size);
+	assert_int_equal(run.kind, kind);
+	assert_int_equal(vmi_absent_next(vm, gpa + size, &run, &err), VMI_END);
+}
+
 static void truncated(void **state)
 {
 	struct mk_elf elf = {.loads = {{.gpa = 0, .size = pages}}, .cut = PAGE + 100};
@@ -181,6 +199,11 @@ static void truncated(void **state)
 	assert_memory(image.vm, 0, 0x2f9c, 0);
 	assert_unreadable(image.vm, 0x3000, "gfn 0x3 was cut off: the file ends at 0x3014");
 	assert_int_equal(vmi_info(image.vm)->max_gfn, 3);
+	assert_state(image.vm, 1, "saved");
+	assert_state(image.vm, 2, "saved"); /* in part */
+	assert_state(image.vm, 3, "cut");
+	assert_state(image.vm, 4, "hole");
+	assert_absent(image.vm, 0, 0x2f9c, 0x1064, VMI_RUN_CUT);
 	image_close(&image);
 }
 
@@ -194,6 +217,10 @@ static void left_out(void **state)
 	assert_runs(image.vm, "0+1000 3000+1000");
 	assert_unreadable(image.vm, 0x1000, "gfn 0x1 was left out by the dumper");
 	assert_memory(image.vm, 0x3000, PAGE, 0); /* held by one, left out by another */
+	assert_state(image.vm, 0, "saved");
+	assert_state(image.vm, 2, "excluded");
+	assert_state(image.vm, 9, "hole");
+	assert_absent(image.vm, 0x1800, 0x1800, 0x1800, VMI_RUN_EXCLUDED);
 	assert_no_warning(image.vm);
 	image_close(&image);
 }

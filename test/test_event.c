@@ -203,6 +203,21 @@ static void a_wrong_answer(void **state)
 }
 
 /* The driver refuses one: it has answered "continue", and the others get theirs. */
+/* What the words say is the failure that the status names. */
+static void a_wrong_answer_to_a_guest_that_is_gone(void **state)
+{
+	struct setting *s = *state;
+	struct vmi_event event = event_of(VMI_REASON_CPUID);
+	struct vmi_response deny = vmi_response_action(VMI_ACTION_DENY);
+	struct vmi_error err;
+
+	fake_event(s->fake, &event);
+	CHECK_OK(vmi_event_take(s->vm, 0, &event, &err));
+	fake_fail(s->fake, FAKE_ANSWER, 1, VMI_ERR_GONE);
+	CHECK_FAIL(vmi_event_answer(s->vm, &event, &deny, &err), VMI_ERR_GONE, "injected");
+	s->fake->in_flight = 0;
+}
+
 static void an_answer_that_cannot_be_done(void **state)
 {
 	struct setting *s = *state;
@@ -325,6 +340,47 @@ static void caches_are_forgotten(void **state)
 		CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
 		assert_int_equal(value, 2 * round + 2);
 	}
+}
+
+static void live_event(struct setting *s)
+{
+	struct vmi_event event = event_of(VMI_REASON_CPUID);
+	struct vmi_response response = vmi_response_default();
+	struct vmi_error err;
+
+	fake_event(s->fake, &event);
+	CHECK_OK(vmi_event_take(s->vm, 0, &event, &err));
+	CHECK_OK(vmi_event_answer(s->vm, &event, &response, &err));
+}
+
+/* Live pages change by themselves, and are got anew only now and then, or when told. */
+static void live_pages_are_kept(void **state)
+{
+	struct setting *s = *state;
+	struct vmi_error err;
+	uint64_t value;
+
+	s->fake->pages = FAKE_HELD;
+	s->fake->ops.live = true;
+	CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+	live_event(s); /* whatever was held before the first */
+	CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+	unsigned gets = fake_gets(s->fake, 1);
+	for (unsigned round = 1; round < 20; round++) {
+		fake_put64(s->fake, 0x1000, round);
+		live_event(s);
+		CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+		assert_int_equal(value, round);
+	}
+	assert_true(fake_gets(s->fake, 1) - gets <= 2);
+	usleep(150000);
+	gets = fake_gets(s->fake, 1);
+	live_event(s);
+	CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+	assert_int_equal(fake_gets(s->fake, 1), gets + 1);
+	vmi_page_cache_flush(s->vm);
+	CHECK_OK(vmi_read_u64(s->vm, NULL, 0x1000, &value, &err));
+	assert_int_equal(fake_gets(s->fake, 1), gets + 2);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
@@ -482,11 +538,13 @@ int main(void)
 		cmocka_unit_test(answers_by_reason),
 		cmocka_unit_test(answers_that_contradict),
 		LIVE(a_wrong_answer),
+		LIVE(a_wrong_answer_to_a_guest_that_is_gone),
 		LIVE(an_answer_that_cannot_be_done),
 		LIVE(flushing_fails),
 		LIVE(interrupting),
 		LIVE(taking_and_answering),
 		LIVE(caches_are_forgotten),
+		LIVE(live_pages_are_kept),
 		LIVE(loop_calls),
 		LIVE(loop_that_need_not_begin),
 		LIVE(loop_without_callbacks),

@@ -359,6 +359,8 @@ static void event_timeout_and_failure(void **state)
 	struct vmi_event event = event_of(VMI_REASON_CPUID, 0);
 	uint64_t overhead = 99;
 
+	CHECK_OK(vmi_event_deadline(s->vm, 1234, &err));
+	assert_int_equal(s->fake->deadline_ms, 1234);
 	CHECK_FAIL(vmi_event_wait(s->vm, 20, record, seen, &err), VMI_ERR_TIMEOUT, "within 20 ms");
 	fake_fail(s->fake, FAKE_TAKE, 1, VMI_ERR_GONE);
 	CHECK_FAIL(vmi_event_wait(s->vm, 20, record, seen, &err), VMI_ERR_GONE, "injected failure");

@@ -429,7 +429,8 @@ static void ends_by_duration(void **state)
 	double begin = seconds();
 
 	(void)state;
-	struct run *run = run_live(fake, "monitor", "--json --cr cr3 -d 0.3");
+	struct run *run = run_live(fake, "monitor", "--json --cr cr3 -d 0.3 --deadline 5000");
+	assert_int_equal(fake->deadline_ms, 5000);
 	assert_true(seconds() - begin >= 0.3 && seconds() - begin < 3);
 	CHECK_RUN(run, 0, "\"events\":1,", "");
 	CHECK_RUN(run, 0, "\"ended\":\"duration\"", "");
@@ -530,6 +531,26 @@ static void count_within_a_batch(void **state)
 
 /* ---- wrong usage ---------------------------------------------------------------------------- */
 
+/* Whoever starts the guest's work waits for the word that it is watched. */
+static void says_that_it_watches(void **state)
+{
+	static const char *const words[] = {"--cpuid", "--cpuid --quiet", "--cpuid --action x"};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct script script = {.event = {event_at(VMI_REASON_CPUID, 0)}, .count = 1};
+		struct fake *fake = script_guest(&script);
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s --count 1", words[i]);
+		struct run *run = run_live(fake, "monitor", line);
+		assert_int_equal(run->watched, i == 0);
+		CHECK_RUN(run, i < 2 ? 0 : 2, "", i < 2 ? "" : "none of");
+		free(run);
+		fake_destroy(fake);
+	}
+}
+
 static void usage(void **state)
 {
 	static const struct {
@@ -556,6 +577,8 @@ static void usage(void **state)
 		{"--cpuid --count 0", "--count 0 is below 1"},
 		{"--cpuid --duration 0", "no number of seconds above 0"},
 		{"--cpuid --duration nan", "no number of seconds above 0"},
+		{"--cpuid --deadline soon", "--deadline"},
+		{"--cpuid --deadline 4294967296", "--deadline 4294967296 is above"},
 		{"--cpuid --duration 1x", "no number of seconds above 0"},
 		{"--cpuid --action sing", "is none of continue, deny, reinject, singlestep or"},
 		{"--cpuid --force", "monitor does not take --force"},
@@ -644,6 +667,7 @@ int main(void)
 		cmocka_unit_test(ends_by_signal),
 		cmocka_unit_test(ends_by_error),
 		cmocka_unit_test(count_within_a_batch),
+		cmocka_unit_test(says_that_it_watches),
 		cmocka_unit_test(usage),
 		cmocka_unit_test(unable),
 		cmocka_unit_test(reading_only),

@@ -163,6 +163,40 @@ static void offline_cpu(void **state)
 
 /* ---- QEMU ----------------------------------------------------------------------------------- */
 
+/* A crashed Xen tells of each CPU what Linux' note lacks, behind that note. */
+static void crashed_xen(void **state)
+{
+	uint8_t desc[MK_PRSTATUS64];
+	const uint64_t first[] = {0x8005003b, 2, 0x3000, 0x6a0},
+		       second[] = {0x8005003b, 4, 0x5000, 0};
+	struct vmi_registers regs;
+	struct vmi_error err = {0};
+
+	(void)state;
+	mk_prstatus64(desc, 0xe008, 0);
+	struct image image = image_open(&(struct mk_elf){
+		.notes = {note("Xen", 0x1000002, first, sizeof(first)), /* of no CPU */
+			  note("CORE", NT_PRSTATUS, desc, sizeof(desc)),
+			  note("Xen", 0x1000002, first, sizeof(first)),
+			  note("CORE", NT_PRSTATUS, desc, sizeof(desc)),
+			  note("Xen", 0x1000002, second, sizeof(second)),
+			  note("CORE", NT_PRSTATUS, desc, sizeof(desc)),
+			  note("Xen", 0x1000002, second, 31)}, /* too short */
+		.loads = {{.size = 4096}}});
+	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
+	assert_int_equal(vmi_registers_get(image.vm, 0, &regs, &err), VMI_OK);
+	assert_known(&regs, "cr0", first[0]);
+	assert_known(&regs, "cr2", first[1]);
+	assert_known(&regs, "cr3", first[2]);
+	assert_known(&regs, "cr4", first[3]);
+	assert_known(&regs, "rax", mk_value("rax"));
+	assert_int_equal(vmi_registers_get(image.vm, 1, &regs, &err), VMI_OK);
+	assert_known(&regs, "cr3", second[2]);
+	assert_int_equal(vmi_registers_get(image.vm, 2, &regs, &err), VMI_OK);
+	assert_absent(&regs, "cr3");
+	image_close(&image);
+}
+
 static void qemu(void **state)
 {
 	static const char *const names[] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
@@ -553,7 +587,7 @@ static void broken_notes(void **state)
 
 static void notes_cut_off(void **state)
 {
-	uint8_t desc[MK_QEMU];
+	uint8_t desc[MK_QEMU] = {0};
 	struct mk_elf elf = {
 		.notes = {note("QEMU", 0, desc, sizeof(desc)), note("QEMU", 0, desc, sizeof(desc))},
 		.loads = {{.gpa = 0, .size = 8, .offset = 64}}};
@@ -570,25 +604,16 @@ static void notes_cut_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(prstatus64),
-		cmocka_unit_test(prstatus_gs_base),
-		cmocka_unit_test(prstatus32),
-		cmocka_unit_test(offline_cpu),
-		cmocka_unit_test(qemu),
-		cmocka_unit_test(qemu_before_prstatus),
-		cmocka_unit_test(qemu_efer),
-		cmocka_unit_test(qemu_of_32_bits),
-		cmocka_unit_test(qemu_old_and_new),
-		cmocka_unit_test(qemu_unknown),
-		cmocka_unit_test(virtualbox),
-		cmocka_unit_test(virtualbox_too_old),
-		cmocka_unit_test(vmicore),
-		cmocka_unit_test(vmicore_broken),
-		cmocka_unit_test(vmicore_odd),
-		cmocka_unit_test(vmcoreinfo),
-		cmocka_unit_test(odd_notes),
-		cmocka_unit_test(broken_notes),
-		cmocka_unit_test(notes_cut_off),
+		cmocka_unit_test(prstatus64),           cmocka_unit_test(prstatus_gs_base),
+		cmocka_unit_test(prstatus32),           cmocka_unit_test(crashed_xen),
+		cmocka_unit_test(offline_cpu),          cmocka_unit_test(qemu),
+		cmocka_unit_test(qemu_before_prstatus), cmocka_unit_test(qemu_efer),
+		cmocka_unit_test(qemu_of_32_bits),      cmocka_unit_test(qemu_old_and_new),
+		cmocka_unit_test(qemu_unknown),         cmocka_unit_test(virtualbox),
+		cmocka_unit_test(virtualbox_too_old),   cmocka_unit_test(vmicore),
+		cmocka_unit_test(vmicore_broken),       cmocka_unit_test(vmicore_odd),
+		cmocka_unit_test(vmcoreinfo),           cmocka_unit_test(odd_notes),
+		cmocka_unit_test(broken_notes),         cmocka_unit_test(notes_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

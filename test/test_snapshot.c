@@ -139,7 +139,10 @@ static void elf(void **state)
 	put_registers(s.fake);
 	s.fake->vmcoreinfo = info;
 	struct run *run = snapshot(&s, "--json");
-	CHECK_RUN(run, 0, "\"format\":\"elf\",\"vcpus\":3,\"memory_bytes\":229376,\"runs\":2,", "");
+	CHECK_RUN(
+		run, 0,
+		"\"format\":\"elf\",\"compress\":\"none\",\"vcpus\":3,\"memory_bytes\":229376,\"runs\":2,",
+		"");
 	CHECK_RUN(run, 0, "\"missing_bytes\":0,", "");
 	CHECK_RUN(run, 0, "\"paused_ns\":", "");
 	assert_int_equal(fake_calls(s.fake, FAKE_PAUSE), 1);
@@ -407,9 +410,12 @@ static void files_that_are_none(void **state)
 		{"-o /dev/null", 1, "is no ordinary file"},
 		{"-o /tmp", 1, "is no ordinary file"},
 		{"-o /nonexistent/image", 1, "cannot write /nonexistent/image: No such file"},
-		{"-o x --format kdump-zlib", 4, "this version cannot write kdump-zlib"},
-		{"-o x --format kdump-lz4", 4, "this version cannot write kdump-lz4"},
-		{"-o x --format qcow2", 2, "--format 'qcow2' is none of elf or raw"},
+		{"-o x --format kdump-lz4", 2, "the pages of a kdump cannot be compressed by lz4"},
+		{"-o x --format kdump --compress lz4", 2, "take zlib, lzo, snappy or zstd"},
+		{"-o x --format raw --compress zlib", 2,
+		 "zlib compresses pages, which a kdump has"},
+		{"-o x --format qcow2", 2, "--format 'qcow2' is none of elf, raw, lime, kdump"},
+		{"-o x --compress bzip2", 2, "--compress 'bzip2' is none of none, zlib, lzo"},
 	};
 
 	(void)state;
@@ -457,7 +463,7 @@ static void raw(void **state)
 	(void)state;
 	fake_table(s.fake, VMI_CAP_FULL & ~(unsigned)VMI_CAP_QUERY_REGISTERS);
 	struct run *run = snapshot(&s, "--format raw --json");
-	CHECK_RUN(run, 0, "\"format\":\"raw\",\"vcpus\":0,", "");
+	CHECK_RUN(run, 0, "\"format\":\"raw\",\"compress\":\"none\",\"vcpus\":0,", "");
 	assert_int_equal(stat(s.file, &st), 0);
 	assert_int_equal(st.st_size, ((uint64_t)FAR + 8) << 12);
 	assert_true(st.st_blocks * 512 < 1 << 20);

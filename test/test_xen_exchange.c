@@ -54,7 +54,9 @@ static void put(struct setting *s, uint32_t vcpu)
 
 static uint32_t answer(struct setting *s, struct xen_taken *taken)
 {
-	vm_event_response_t response = xen_response_to(&taken->request);
+	vm_event_response_t response;
+
+	xen_response_init(&response, &taken->request);
 	uint32_t index = s->ring->sring.rsp_prod;
 
 	xen_exchange_answer(&s->ring->sring, taken, &response);

@@ -178,11 +178,34 @@ static void no_hap(void **state)
 	CHECK_FAIL(vmi_monitor_enable(w->vm, &monitors[0], &err), VMI_ERR_UNSUPPORTED, "hap");
 }
 
+/* As libxenctrl leaves it, when it has had the events. */
+static void ring_page_take(struct world *w)
+{
+	xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+	xen_pfn_t gfn = w->d->params[HVM_PARAM_MONITOR_RING_PFN];
+
+	assert_int_equal(xc_domain_decrease_reservation_exact(xc, 1, 1, 0, &gfn), 0);
+	xc_interface_close(xc);
+	fake_baseline(w->d, &w->before);
+}
+
+/* Where there was none before, there is none afterwards: the world's end looks. */
+static void without_a_page_for_the_ring(void **state)
+{
+	struct world *w = *state;
+
+	ring_page_take(w);
+	world_open(w);
+	world_enable(w, &monitors[9]);
+	assert_int_equal(world_do(w, 0, &(struct fake_op){.kind = FAKE_REQUEST}), 0);
+}
+
 /* Full memory: there is no room for the ring's page, and the limit is not raised for ever. */
 static void no_room_for_the_ring(void **state)
 {
 	struct world *w = *state;
 
+	ring_page_take(w);
 	w->d->max_pages = w->before.max_pages = w->d->tot_pages;
 	world_open(w);
 	world_enable(w, &monitors[9]);
@@ -241,6 +264,7 @@ int main(void)
 		WORLD_TEST(each_call_may_fail),
 		WORLD_TEST(the_ring_is_held_by_another),
 		WORLD_TEST(no_hap),
+		WORLD_TEST(without_a_page_for_the_ring),
 		WORLD_TEST(no_room_for_the_ring),
 		WORLD_TEST(the_page_of_the_ring_is_hidden),
 		WORLD_TEST(more_msrs_than_the_host_takes),

@@ -43,7 +43,7 @@ static void what_is_known_of_it(void **state)
 	assert_string_equal(info->driver, "xen");
 	assert_int_equal(info->machine, VMI_MACHINE_X86_64);
 	assert_int_equal(info->vcpus, 2);
-	assert_int_equal(info->max_gfn, FAKE_SPECIAL + 1);
+	assert_int_equal(info->max_gfn, FAKE_SPECIAL + 2);
 	assert_int_equal(info->capabilities, VMI_CAP_FULL);
 }
 

@@ -69,8 +69,8 @@ static enum vmi_status load_segments(struct loading *l, struct vmi_error *err)
 		if (!st && p.p_type == PT_LOAD)
 			st = load_memory(l, &p, err);
 		if (!st && p.p_type == PT_NOTE) {
-			st = notes_add(&l->elf->notes, l->target, p.p_offset, p.p_filesz, p.p_align,
-				       err);
+			st = notes_add(&l->elf->notes, l->target, l->target->source, p.p_offset,
+				       p.p_filesz, p.p_align, err);
 			if (p.p_offset <= UINT64_MAX - p.p_filesz &&
 			    p.p_offset + p.p_filesz > l->notes_end)
 				l->notes_end = p.p_offset + p.p_filesz;
@@ -89,7 +89,7 @@ static enum vmi_status check_segments(const struct loading *l, struct vmi_error 
 
 	if (headers_section(&l->headers, ".xen_pages", &xen))
 		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
-				"it is a dump of Xen's dump-core, which this version cannot read");
+				"it is a dump of Xen's dump-core: the driver xen-core reads it");
 	if (!l->headers.phnum)
 		return vmi_fail(err, VMI_ERR_CORRUPT, "it has no program headers, thus no memory");
 	if (!l->loads)
@@ -330,6 +330,15 @@ static enum vmi_status elf_run_next(void *self, vmi_gpa from, struct vmi_run *ru
 	return extents_run_next(&elf->extents, from, run);
 }
 
+static enum vmi_status elf_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+				       struct vmi_error *err)
+{
+	const struct elf *elf = self;
+
+	(void)err;
+	return extents_absent_next(&elf->extents, from, run);
+}
+
 static enum vmi_status elf_registers_get(void *self, unsigned vcpu, struct vmi_registers *regs,
 					 struct vmi_error *err)
 {
@@ -349,6 +358,9 @@ const struct vmi_driver_ops driver_elf = {
 	.close = elf_close,
 	.info = elf_info,
 	.vmcoreinfo = elf_vmcoreinfo,
-	.page = {.get = elf_page_get, .put = elf_page_put, .run_next = elf_run_next},
+	.page = {.get = elf_page_get,
+		 .put = elf_page_put,
+		 .run_next = elf_run_next,
+		 .absent_next = elf_absent_next},
 	.registers = {.get = elf_registers_get},
 };

@@ -40,19 +40,27 @@ static bool segments_push(struct segments *segments, vmi_gpa gpa, uint64_t size,
 	return true;
 }
 
+/* Cut to what there is of physical addresses. False when nothing is left. */
+static bool segments_fit(struct segments *segments, vmi_gpa gpa, uint64_t *size)
+{
+	if (gpa > GPA_END || *size > GPA_END - gpa) {
+		segments->beyond++;
+		if (gpa >= GPA_END)
+			return false;
+		*size = GPA_END - gpa;
+	}
+	return true;
+}
+
 enum vmi_status segments_add(struct segments *segments, const struct vmi_source *source,
 			     vmi_gpa gpa, uint64_t filesz, uint64_t memsz, uint64_t offset,
 			     struct vmi_error *err)
 {
 	uint64_t size = filesz > memsz ? filesz : memsz;
 
-	if (gpa > GPA_END || size > GPA_END - gpa) {
-		segments->beyond++;
-		if (gpa >= GPA_END)
-			return VMI_OK;
-		size = GPA_END - gpa;
-		filesz = min_u64(filesz, size);
-	}
+	if (!segments_fit(segments, gpa, &size))
+		return VMI_OK;
+	filesz = min_u64(filesz, size);
 	uint64_t end = vmi_source_size(source);
 	uint64_t held = offset < end ? min_u64(filesz, end - offset) : 0;
 	if (held < filesz && !segments->cut++) {
@@ -64,6 +72,45 @@ enum vmi_status segments_add(struct segments *segments, const struct vmi_source 
 	    !segments_push(segments, gpa + filesz, size - filesz, 0, SEGMENT_LEFT_OUT))
 		return no_memory(err);
 	return VMI_OK;
+}
+
+enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa, uint64_t size,
+				    uint64_t lost, uint64_t offset, struct vmi_error *err)
+{
+	uint64_t all = lost < UINT64_MAX - size ? size + lost : UINT64_MAX;
+
+	if (!segments_fit(segments, gpa, &all))
+		return VMI_OK;
+	size = min_u64(size, all);
+	lost = all - size;
+	if (lost && !segments->cut++) {
+		segments->cut_gpa = gpa + size;
+		segments->cut_size = lost;
+	}
+	if (!segments_push(segments, gpa, size, offset, SEGMENT_HELD) ||
+	    !segments_push(segments, gpa + size, lost, 0, SEGMENT_CUT))
+		return no_memory(err);
+	return VMI_OK;
+}
+
+enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa gpa, uint64_t size,
+				  struct vmi_error *err)
+{
+	if (gpa >= GPA_END)
+		return VMI_OK;
+	return segments_push(segments, gpa, min_u64(size, GPA_END - gpa), 0, SEGMENT_HOLE)
+		       ? VMI_OK
+		       : no_memory(err);
+}
+
+void segments_reverse(struct segments *segments)
+{
+	for (size_t low = 0, high = segments->count; low + 1 < high; low++) {
+		struct segment other = segments->list[--high];
+		segments->list[high] = segments->list[low];
+		segments->list[low] = other;
+	}
+	segments->reversed = true;
 }
 
 void segments_deinit(struct segments *segments)
@@ -149,11 +196,12 @@ static size_t unpainted(struct intervals *iv, size_t i)
 	return i;
 }
 
-static void paint(struct intervals *iv, const struct segments *segments, enum segment_kind kind)
+/* `kinds` has a bit for each kind to paint now. */
+static void paint(struct intervals *iv, const struct segments *segments, unsigned kinds)
 {
 	for (size_t k = 0; k < segments->count; k++) {
 		const struct segment *s = &segments->list[k];
-		if (s->kind != kind)
+		if (!(kinds >> s->kind & 1))
 			continue;
 		size_t i = unpainted(iv, search(iv->bound, iv->count, s->gpa));
 		while (i < iv->count && iv->bound[i] < s->gpa + s->size) {
@@ -240,18 +288,20 @@ enum vmi_status extents_build(struct extents *x, const struct segments *segments
 		extents_deinit(x);
 		return no_memory(err);
 	}
-	paint(&iv, segments, SEGMENT_HELD);
-	paint(&iv, segments, SEGMENT_CUT);
-	paint(&iv, segments, SEGMENT_LEFT_OUT);
+	paint(&iv, segments,
+	      1u << SEGMENT_HELD | 1u << SEGMENT_HOLE |
+		      (segments->reversed ? 1u << SEGMENT_LEFT_OUT : 0));
+	paint(&iv, segments, 1u << SEGMENT_CUT);
+	paint(&iv, segments, 1u << SEGMENT_LEFT_OUT);
 	for (size_t i = 0; i + 1 < iv.count; i++) {
-		if (!iv.owner[i])
+		if (!iv.owner[i] || iv.owner[i]->kind == SEGMENT_HOLE)
 			continue;
 		if (iv.owner[i]->kind == SEGMENT_HELD)
 			append_held(x, iv.owner[i], iv.bound[i], iv.bound[i + 1]);
 		else
 			append_absent(x, iv.owner[i], iv.bound[i], iv.bound[i + 1]);
+		x->end = iv.bound[i + 1];
 	}
-	x->end = iv.count ? iv.bound[iv.count - 1] : 0;
 	intervals_deinit(&iv);
 	if (x->count)
 		derive(x, segments);
@@ -260,6 +310,14 @@ enum vmi_status extents_build(struct extents *x, const struct segments *segments
 	bool hole;
 	x->sparse = vmi_source_stretch(source, 0, size, &hole) < size || hole;
 	return VMI_OK;
+}
+
+void extents_packed(struct extents *x, extents_read *read, void *context)
+{
+	x->read = read;
+	x->context = context;
+	x->map = NULL;
+	x->sparse = false;
 }
 
 void extents_deinit(struct extents *x)
@@ -329,9 +387,11 @@ static enum vmi_status fill(const struct extents *x, size_t i, vmi_gpa gpa, stru
 		vmi_gpa to = min_u64(x->gpa[i] + x->extent[i].size, gpa + VMI_PAGE_SIZE);
 		if (from >= to)
 			continue;
-		enum vmi_status st =
-			vmi_source_read(x->source, x->extent[i].offset + (from - x->gpa[i]),
-					page->bytes + (from - gpa), (size_t)(to - from), err);
+		uint64_t offset = x->extent[i].offset + (from - x->gpa[i]);
+		uint8_t *bytes = page->bytes + (from - gpa);
+		size_t len = (size_t)(to - from);
+		enum vmi_status st = x->read ? x->read(x->context, offset, bytes, len, err)
+					     : vmi_source_read(x->source, offset, bytes, len, err);
 		if (st)
 			return st;
 		mark_known(page->known, (size_t)(from - gpa), (size_t)(to - gpa));
@@ -413,4 +473,61 @@ enum vmi_status extents_run_next(const struct extents *x, vmi_gpa from, struct v
 	*run = (struct vmi_run){
 		.gpa = start, .size = size, .kind = hole ? VMI_RUN_ZERO : VMI_RUN_SAVED};
 	return VMI_OK;
+}
+
+enum vmi_status extents_absent_next(const struct extents *x, vmi_gpa from, struct vmi_run *run)
+{
+	size_t low = 0;
+
+	for (size_t high = x->absent_count; low < high;) {
+		size_t i = low + (high - low) / 2;
+		if (x->absent[i].gpa + x->absent[i].size <= from)
+			low = i + 1;
+		else
+			high = i;
+	}
+	if (low == x->absent_count)
+		return VMI_END;
+
+	const struct segment *s = &x->absent[low];
+	vmi_gpa start = from > s->gpa ? from : s->gpa;
+	*run = (struct vmi_run){
+		.gpa = start,
+		.size = s->gpa + s->size - start,
+		.kind = s->kind == SEGMENT_CUT ? VMI_RUN_CUT : VMI_RUN_EXCLUDED,
+	};
+	return VMI_OK;
+}
+
+/* ---- for a driver's table ------------------------------------------------------------------- */
+
+enum vmi_status extents_self_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+				 struct vmi_error *err)
+{
+	return extents_page_get(self, gfn, page, err);
+}
+
+void extents_self_put(void *self, struct vmi_page *page)
+{
+	(void)self;
+	extents_page_put(page);
+}
+
+enum vmi_status extents_self_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+				      struct vmi_error *err)
+{
+	(void)err;
+	return extents_run_next(self, from, run);
+}
+
+enum vmi_status extents_self_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+					 struct vmi_error *err)
+{
+	(void)err;
+	return extents_absent_next(self, from, run);
+}
+
+void extents_self_close(void *self)
+{
+	extents_deinit(self);
 }

@@ -10,9 +10,10 @@
  */
 
 enum segment_kind {
-	SEGMENT_HELD,    /* the bytes are in the file */
-	SEGMENT_CUT,     /* they would be, if the file did not end before */
-	SEGMENT_LEFT_OUT /* the guest had them, who wrote the file left them out */
+	SEGMENT_HELD,     /* the bytes are in the file */
+	SEGMENT_CUT,      /* they would be, if the file did not end before */
+	SEGMENT_LEFT_OUT, /* the guest had them, who wrote the file left them out */
+	SEGMENT_HOLE      /* there is nothing, whatever segments behind it in the list say */
 };
 
 struct segment {
@@ -26,6 +27,7 @@ struct segment {
 struct segments {
 	struct segment *list; /* none empty, none beyond the physical address space */
 	size_t count, room;
+	bool reversed; /* see segments_reverse() */
 	/* What was cut to fit, for a warning: how many segments, and the first of them. */
 	size_t cut, beyond;
 	vmi_gpa cut_gpa;
@@ -39,6 +41,21 @@ struct segments {
 VMI_CHECKED enum vmi_status segments_add(struct segments *segments, const struct vmi_source *source,
 					 vmi_gpa gpa, uint64_t filesz, uint64_t memsz,
 					 uint64_t offset, struct vmi_error *err);
+/**
+ * Add a segment of `size` bytes at `offset` of what the source holds in a packed form, see
+ * extents_packed(), and `lost` more behind them that were cut off.
+ */
+VMI_CHECKED enum vmi_status segments_add_packed(struct segments *segments, vmi_gpa gpa,
+						uint64_t size, uint64_t lost, uint64_t offset,
+						struct vmi_error *err);
+/* Add a hole: what follows in the list is not held there. VMI_ERR_NOMEM. */
+VMI_CHECKED enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa gpa, uint64_t size,
+					      struct vmi_error *err);
+/*
+ * Last first, and then the first in the list wins even where it holds nothing: for files in which
+ * what comes later replaces what came before.
+ */
+void segments_reverse(struct segments *segments);
 void segments_deinit(struct segments *segments);
 
 /* A held stretch; where it begins is kept apart, as that is what searching looks at. */
@@ -49,11 +66,17 @@ struct extent {
 	vmi_gpa run_end; /* of all the extents that touch from here on */
 };
 
+/* Copy `len` bytes at `offset` of what is packed. */
+typedef enum vmi_status extents_read(void *context, uint64_t offset, void *buf, size_t len,
+				     struct vmi_error *err);
+
 /* Immutable once built, so any thread may use it. */
 struct extents {
 	const struct vmi_source *source;
 	const uint8_t *map;
-	bool sparse; /* the source has holes that the host knows of */
+	bool sparse;        /* the source has holes that the host knows of */
+	extents_read *read; /* NULL: vmi_source_read() */
+	void *context;
 
 	size_t count;
 	vmi_gpa *gpa;
@@ -74,6 +97,8 @@ struct extents {
  */
 VMI_CHECKED enum vmi_status extents_build(struct extents *extents, const struct segments *segments,
 					  const struct vmi_source *source, struct vmi_error *err);
+/* The offsets are not those of the source: `read` knows what is there. */
+void extents_packed(struct extents *extents, extents_read *read, void *context);
 void extents_deinit(struct extents *extents);
 
 /* The page group of struct vmi_driver_ops. */
@@ -82,5 +107,17 @@ VMI_CHECKED enum vmi_status extents_page_get(const struct extents *extents, vmi_
 void extents_page_put(struct vmi_page *page);
 VMI_CHECKED enum vmi_status extents_run_next(const struct extents *extents, vmi_gpa from,
 					     struct vmi_run *run);
+VMI_CHECKED enum vmi_status extents_absent_next(const struct extents *extents, vmi_gpa from,
+						struct vmi_run *run);
+
+/* The same, as a driver's table wants them whose state begins with its struct extents. */
+VMI_CHECKED enum vmi_status extents_self_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+					     struct vmi_error *err);
+void extents_self_put(void *self, struct vmi_page *page);
+VMI_CHECKED enum vmi_status extents_self_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+						  struct vmi_error *err);
+VMI_CHECKED enum vmi_status extents_self_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+						     struct vmi_error *err);
+void extents_self_close(void *self);
 
 #endif

@@ -97,6 +97,8 @@ static bool read_section(const struct headers *h, uint32_t index, GElf_Shdr *out
 		.sh_size = e32.sh_size,
 		.sh_link = e32.sh_link,
 		.sh_info = e32.sh_info,
+		.sh_addralign = e32.sh_addralign,
+		.sh_entsize = e32.sh_entsize,
 	};
 	return true;
 }
@@ -203,6 +205,11 @@ enum vmi_status headers_program(const struct headers *h, uint64_t index, GElf_Ph
 	return VMI_OK;
 }
 
+bool headers_section_at(const struct headers *h, uint32_t index, GElf_Shdr *out)
+{
+	return index < h->ehdr.e_shnum && index < SECTION_MAX && read_section(h, index, out);
+}
+
 bool headers_section(const struct headers *h, const char *name, GElf_Shdr *out)
 {
 	GElf_Shdr strings, section;
@@ -212,9 +219,7 @@ bool headers_section(const struct headers *h, const char *name, GElf_Shdr *out)
 	if (len > sizeof(found) || h->ehdr.e_shstrndx >= h->ehdr.e_shnum ||
 	    !read_section(h, h->ehdr.e_shstrndx, &strings))
 		return false;
-	for (uint32_t i = 0; i < h->ehdr.e_shnum && i < SECTION_MAX; i++) {
-		if (!read_section(h, i, &section))
-			return false;
+	for (uint32_t i = 0; headers_section_at(h, i, &section); i++) {
 		if (section.sh_name < strings.sh_size && strings.sh_size - section.sh_name >= len &&
 		    strings.sh_offset <= UINT64_MAX - section.sh_name &&
 		    !vmi_source_read(h->source, strings.sh_offset + section.sh_name, found, len,

@@ -24,6 +24,8 @@ uint64_t headers_end(const struct headers *headers);
 /* Program header `index`, which is below phnum. */
 VMI_CHECKED enum vmi_status headers_program(const struct headers *headers, uint64_t index,
 					    GElf_Phdr *out, struct vmi_error *err);
+/* Section header `index`. False when there is none, or it is outside of the file. */
+bool headers_section_at(const struct headers *headers, uint32_t index, GElf_Shdr *out);
 /* The section of that name. False when there is none, or the tables are broken. */
 bool headers_section(const struct headers *headers, const char *name, GElf_Shdr *out);
 

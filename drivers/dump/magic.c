@@ -7,6 +7,33 @@
 #include "magic.h"
 #include <vmi/driver.h>
 
+static const char hibernated[] =
+	"it is compressed; have a tool for such files make a raw image of it";
+
+/* Containers are opened before drivers are asked: those that get here are of no build, or not of
+ * this. */
+#define UNPACK "unpack it first"
+#ifdef VMI_WITH_ZLIB
+#define NO_ZLIB
+#else
+#define NO_ZLIB "this build has no zlib (VMI_WITH_ZLIB): build it with that, or "
+#endif
+#ifdef VMI_WITH_LZ4
+#define NO_LZ4
+#else
+#define NO_LZ4 "this build has no lz4 (VMI_WITH_LZ4): build it with that, or "
+#endif
+#ifdef VMI_WITH_ZSTD
+#define NO_ZSTD
+#else
+#define NO_ZSTD "this build has no zstd (VMI_WITH_ZSTD): build it with that, or "
+#endif
+#ifdef VMI_WITH_LZMA
+#define NO_LZMA
+#else
+#define NO_LZMA "this build has no xz (VMI_WITH_LZMA): build it with that, or "
+#endif
+
 /* Signatures long enough that flat memory does not begin with one by chance. */
 static const struct signature {
 	const char *bytes;
@@ -15,60 +42,60 @@ static const struct signature {
 	const char *advice;
 } signatures[] = {
 	{"\177ELF", 4, "an ELF file", NULL},
-	{"KDUMP   ", 8, "a kdump-compressed dump", NULL},
-	{"DISKDUMP", 8, "a diskdump", NULL},
-	{"makedumpfile\0\0\0\0", 16, "a flattened kdump stream", NULL},
-	{"EMiL\1\0\0\0", 8, "a LiME image", NULL},
-	{"AVML\2\0\0\0", 8, "an AVML image", NULL},
-	{"PAGEDU64", 8, "a Windows crash dump", NULL},
-	{"PAGEDUMP", 8, "a 32-bit Windows crash dump", NULL},
-	{"QEVM\0\0\0\3", 8, "a QEMU migration stream", NULL},
-	{"LibvirtQemudSave", 16, "a libvirt save file", NULL},
-	{"LibvirtQemudPart", 16, "an unfinished libvirt save file", NULL},
-	{"Xen saved domain, xl format", 27, "a Xen save file", NULL},
-	{"LibxlFmt", 8, "a libxl stream", NULL},
-	{"\xff\xff\xff\xff\xff\xff\xff\xffXENF", 12, "a libxc stream", NULL},
-	{"FreeBSD Kernel Dump", 19, "a FreeBSD kernel dump", NULL},
-	{"minidump FreeBSD/", 17, "a FreeBSD minidump", NULL},
-	{"PK\3\4", 4, "a zip archive, perhaps an AFF4 image", NULL},
-	{"QFI\xfb", 4, "a qcow2 disk image", NULL},
-	{"hibr", 4, "a Windows hibernation file", NULL},
-	{"HIBR", 4, "a Windows hibernation file", NULL},
-	{"RSTR", 4, "a Windows hibernation file", NULL},
-	{"wake", 4, "a Windows hibernation file", NULL},
-	{"WAKE", 4, "a Windows hibernation file", NULL},
-	{"HPAK", 4, "an HPAK file", NULL},
-	{"\x1f\x8b\x08", 3, "gzip data", "unpack it first"},
-	{"\x04\x22\x4d\x18", 4, "an lz4 frame", "unpack it first"},
-	{"\x02\x21\x4c\x18", 4, "a legacy lz4 frame", "unpack it first"},
-	{"\x28\xb5\x2f\xfd", 4, "a zstd frame", "unpack it first"},
-	{"\xfd\x37zXZ", 6, "xz data", "unpack it first"},
+	{"PAGEDUMP", 8, "a 32-bit Windows crash dump", "take the memory in another way"},
+	{"FreeBSD Kernel Dump", 19, "a FreeBSD kernel dump",
+	 "have the machine's emulator or hypervisor write the memory"},
+	{"minidump FreeBSD/", 17, "a FreeBSD minidump",
+	 "have the machine's emulator or hypervisor write the memory"},
+	{"PK\3\4", 4, "a zip archive, perhaps an AFF4 image",
+	 "unpack it, or export its memory as raw"},
+	{"hibr", 4, "a Windows hibernation file", hibernated},
+	{"HIBR", 4, "a Windows hibernation file", hibernated},
+	{"RSTR", 4, "a Windows hibernation file", hibernated},
+	{"wake", 4, "a Windows hibernation file", hibernated},
+	{"WAKE", 4, "a Windows hibernation file", hibernated},
+	{"HPAK", 4, "an HPAK file", "export its memory as raw"},
+	{"ZDMP", 4, "a compressed dump of DumpIt", "unpack it by DumpIt's own tool"},
+	{"MDMP", 4, "a minidump of one Windows process", "it holds no machine's memory"},
+	{"\x14\x20\x28\x01", 4, "a Hyper-V saved state", "convert it by Hyper-V's own tools"},
+	{"QFI\xfb", 4, "a qcow2 disk image",
+	 "the memory of a savevm snapshot in it can be had by qemu-system-x86_64 -loadvm NAME -S and "
+	 "then dump-guest-memory"},
+	{"\x1f\x8b\x08", 3, "gzip data", NO_ZLIB UNPACK},
+	{"\x04\x22\x4d\x18", 4, "an lz4 frame", NO_LZ4 UNPACK},
+	{"\x02\x21\x4c\x18", 4, "a legacy lz4 frame", NO_LZ4 UNPACK},
+	{"\x28\xb5\x2f\xfd", 4, "a zstd frame", NO_ZSTD UNPACK},
+	{"\xfd\x37zXZ", 6, "xz data", NO_LZMA UNPACK},
 };
 
-/* VMware's checkpoint files: four magic numbers, and a count of groups that stays small. */
-static bool is_vmware(const uint8_t *head, size_t len)
-{
-	if (len < 12)
-		return false;
-	uint32_t magic = le32(head);
-	bool known = magic == 0xbed2bed2 || magic == 0xbed3bed3 || magic == 0xbed0bed0 ||
-		     magic == 0xbad1bad1 || magic == 0xbad2bad2;
-	return known && le32(head + 8) < 4096;
-}
-
 /* Those whose signature is more than bytes at the start. */
-static const struct signature vmware = {NULL, 12, "a VMware checkpoint", NULL};
-static const struct signature skippable = {NULL, 4, "an lz4 or zstd stream", "unpack it first"};
-static const struct signature bzip2 = {NULL, 10, "bzip2 data", "unpack it first"};
+static const struct signature skippable = {NULL, 4, "an lz4 or zstd stream", NO_LZ4 NO_ZSTD UNPACK};
+static const struct signature aff4 = {NULL, 30, "an AFF4 image", "export its memory as raw"};
+static const struct signature bzip2 = {NULL, 10, "bzip2 data", UNPACK " (bunzip2)"};
+
+/* AFF4 is a zip archive whose first member has one of these names (APPNOTE.TXT 4.3.7). */
+static bool is_aff4(const uint8_t *head, size_t len)
+{
+	static const char *const members[] = {"container.description", "information.turtle",
+					      "version.txt"};
+
+	if (len < aff4.len || memcmp(head, "PK\3\4", 4) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (le16(head + 26) == strlen(members[i]) && len - aff4.len >= strlen(members[i]) &&
+		    !memcmp(head + aff4.len, members[i], strlen(members[i])))
+			return true;
+	return false;
+}
 
 static const struct signature *find(const uint8_t *head, size_t len)
 {
+	if (is_aff4(head, len))
+		return &aff4;
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++)
 		if (len >= signatures[i].len &&
 		    !memcmp(head, signatures[i].bytes, signatures[i].len))
 			return &signatures[i];
-	if (is_vmware(head, len))
-		return &vmware;
 	if (len >= skippable.len && (le32(head) & 0xfffffff0) == 0x184d2a50)
 		return &skippable;
 	if (len >= bzip2.len && !memcmp(head, "BZh", 3) &&

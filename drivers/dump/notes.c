@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The notes of an ELF core (System V ABI, chapter 5), walked by libelf over a copy of them. */
+/* The notes of a core (System V ABI, chapter 5). Walked by hand: kdump has them without libelf. */
 
-#include <assert.h>
-#include <gelf.h>
+#include <elf.h>
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bytes.h"
 #include "notes.h"
@@ -17,22 +16,21 @@ enum {
 	NT_VIRTUALBOX_CPU = 0xb01,
 	VIRTUALBOX_CORE_SIZE = 24,
 	NT_VMICORE_CPU = 0x564d4943,
+	/* Xen's elfnote.h and elfcore.h: of a crashed hypervisor, and of a dumped guest. */
+	NT_XEN_CRASH_REGS = 0x1000002,
+	NT_XEN_HEADER = 0x2000001,
+	NT_XEN_FORMAT = 0x2000003,
+	XEN_HEADER_SIZE = 32,
 };
+enum { NOTE_HEAD = 12 };
 static const uint32_t virtualbox_magic = 0xc01ac0de;
 
-/*
- * A copy of a note segment behind an ELF header of our own: libelf then has a file in which nothing
- * is wrong but, perhaps, the notes.
- */
+/* A copy of a stretch of notes. */
 struct note_segment {
 	struct note_segment *next;
 	size_t size; /* of bytes[] */
-	Elf64_Ehdr ehdr;
 	uint8_t bytes[];
 };
-static_assert(offsetof(struct note_segment, bytes) ==
-		      offsetof(struct note_segment, ehdr) + sizeof(Elf64_Ehdr),
-	      "header and notes are one piece for libelf");
 
 struct note {
 	const char *name; /* not terminated */
@@ -41,6 +39,12 @@ struct note {
 	const uint8_t *desc;
 	size_t size;
 };
+
+/* Sums of sizes from 32-bit fields and of positions in what is held cannot wrap. */
+static size_t align_up(size_t at, size_t align)
+{
+	return (at + align - 1) & ~(align - 1);
+}
 
 static bool is_named(const struct note *note, const char *name)
 {
@@ -66,10 +70,41 @@ static void take_vcpu(struct notes *notes, enum vcpu_note_kind kind, const struc
 		notes->seen[VCPU_NONE]++;
 }
 
+static void take_vmcoreinfo(struct notes *notes, const uint8_t *text, size_t size)
+{
+	if (notes->vmcoreinfo || !size)
+		return;
+	notes->vmcoreinfo = (const char *)text;
+	notes->vmcoreinfo_len = strnlen((const char *)text, size);
+}
+
+static void take_xen(struct notes *notes, const struct note *note)
+{
+	unsigned cpus = notes->seen[VCPU_PRSTATUS];
+
+	switch (note->type) {
+	case NT_XEN_CRASH_REGS: /* follows the NT_PRSTATUS of its CPU */
+		if (note->size >= VCPU_CONTROL_SIZE && cpus && cpus <= VCPU_MAX)
+			notes->vcpu[cpus - 1].control = note->desc;
+		break;
+	case NT_XEN_HEADER:
+		if (note->size >= XEN_HEADER_SIZE)
+			notes->xen_header = note->desc;
+		break;
+	case NT_XEN_FORMAT:
+		if (note->size >= sizeof(uint64_t))
+			notes->xen_format = le64(note->desc);
+		break;
+	default:
+		break;
+	}
+}
+
 static void take(struct notes *notes, const struct note *note)
 {
 	if (is_named(note, "CORE") && note->type == NT_PRSTATUS) {
 		notes->prstatus = true;
+		notes->prstatus32 |= note->size == PRSTATUS32_SIZE;
 		take_vcpu(notes, VCPU_PRSTATUS, note);
 	} else if (is_named(note, "QEMU") && !note->type) {
 		notes->qemu = true;
@@ -83,37 +118,42 @@ static void take(struct notes *notes, const struct note *note)
 			notes->virtualbox_format = le32(note->desc + 4);
 	} else if (is_named(note, "VBCPU") && note->type == NT_VIRTUALBOX_CPU) {
 		take_vcpu(notes, VCPU_VIRTUALBOX, note);
-	} else if (is_named(note, "VMCOREINFO") && note->size && !notes->vmcoreinfo) {
-		const void *nul = memchr(note->desc, 0, note->size);
-		notes->vmcoreinfo = (const char *)note->desc;
-		notes->vmcoreinfo_len =
-			nul ? (size_t)((const uint8_t *)nul - note->desc) : note->size;
+	} else if (is_named(note, "Xen")) {
+		take_xen(notes, note);
+	} else if (is_named(note, "VMCOREINFO")) {
+		take_vmcoreinfo(notes, note->desc, note->size);
 	}
 }
 
 /*
  * Walk the notes, giving each to `notes` if that is not NULL, and say where the walk stops: at the
- * end, or where a note does not fit.
+ * end, or where a note does not fit. A note is {u32 size of the name, size of the descriptor,
+ * type}, the name, the descriptor, the two padded to `align`; the last one's padding may be
+ * missing.
  */
-static size_t walk(const struct note_segment *seg, Elf_Data *data, struct notes *notes)
+static size_t walk(const struct note_segment *seg, size_t align, struct notes *notes)
 {
-	size_t at = 0, name, desc, next;
-	GElf_Nhdr nhdr;
+	size_t at = 0;
 
-	while (at < seg->size && (next = gelf_getnote(data, at, &nhdr, &name, &desc)) > at) {
-		if (nhdr.n_namesz > seg->size || name > seg->size - nhdr.n_namesz ||
-		    nhdr.n_descsz > seg->size || desc > seg->size - nhdr.n_descsz)
+	while (seg->size - at >= NOTE_HEAD) {
+		const uint8_t *head = seg->bytes + at;
+		size_t name = le32(head), size = le32(head + 4);
+		size_t desc = align_up(at + NOTE_HEAD + name, align);
+		if (desc > seg->size || size > seg->size - desc)
 			break;
 		struct note note = {
-			.name = (const char *)seg->bytes + name,
-			.name_len = strnlen((const char *)seg->bytes + name, nhdr.n_namesz),
-			.type = nhdr.n_type,
+			.name = (const char *)head + NOTE_HEAD,
+			.name_len = strnlen((const char *)head + NOTE_HEAD, name),
+			.type = le32(head + 8),
 			.desc = seg->bytes + desc,
-			.size = nhdr.n_descsz,
+			.size = size,
 		};
-		if (notes)
+		/* Zeros are notes without anything, and some producers have many of them. */
+		if (notes && (name || size))
 			take(notes, &note);
-		at = next;
+		at = align_up(desc + size, align);
+		if (at > seg->size)
+			at = seg->size;
 	}
 	return at;
 }
@@ -123,33 +163,29 @@ static size_t walk(const struct note_segment *seg, Elf_Data *data, struct notes 
  * and only then does a walk by 8 come out even where one by 4 does not.
  */
 static void walk_segment(struct notes *notes, const struct vmi_target *target,
-			 const struct note_segment *seg, Elf *elf, uint64_t align)
+			 const struct note_segment *seg, uint64_t align)
 {
-	Elf_Data *by4 = elf_getdata_rawchunk(elf, sizeof(seg->ehdr), seg->size, ELF_T_NHDR);
-	Elf_Data *by8 = elf_getdata_rawchunk(elf, sizeof(seg->ehdr), seg->size, ELF_T_NHDR8);
-
-	if (!by4 || !by8) {
-		target->warn(target, "libelf cannot read the notes: %s", elf_errmsg(-1));
-		return;
-	}
-	bool eight = align == 8 && walk(seg, by4, NULL) != seg->size &&
-		     walk(seg, by8, NULL) == seg->size;
-	size_t end = walk(seg, eight ? by8 : by4, notes);
-	if (seg->size > end && seg->size - end >= sizeof(GElf_Nhdr))
+	bool eight =
+		align == 8 && walk(seg, 4, NULL) != seg->size && walk(seg, 8, NULL) == seg->size;
+	size_t end = walk(seg, eight ? 8 : 4, notes);
+	if (seg->size - end >= NOTE_HEAD)
 		target->warn(target,
 			     "the notes are broken at byte 0x%zx of 0x%zx: what follows is ignored",
 			     end, seg->size);
 }
 
-enum vmi_status notes_add(struct notes *notes, const struct vmi_target *target, uint64_t offset,
-			  uint64_t size, uint64_t align, struct vmi_error *err)
+/* A copy of the `size` bytes at `offset`, or of what the file holds of them; NULL when nothing. */
+static enum vmi_status segment_read(struct notes *notes, const struct vmi_target *target,
+				    const struct vmi_source *source, uint64_t offset, uint64_t size,
+				    struct note_segment **out, struct vmi_error *err)
 {
-	uint64_t file = vmi_source_size(target->source);
+	uint64_t file = vmi_source_size(source);
 	uint64_t held = offset < file && size < file - offset ? size
 			: offset < file                       ? file - offset
 							      : 0;
 	size_t room = notes->bytes < NOTE_BYTES_MAX ? NOTE_BYTES_MAX - notes->bytes : 0;
 
+	*out = NULL;
 	if (held < size)
 		target->warn(target, "the notes are cut off: the file ends at 0x%" PRIx64, file);
 	if (held > room) {
@@ -157,17 +193,12 @@ enum vmi_status notes_add(struct notes *notes, const struct vmi_target *target, 
 			     held, room);
 		held = room;
 	}
-	if (held < sizeof(GElf_Nhdr))
+	if (!held)
 		return VMI_OK;
-
 	struct note_segment *seg = malloc(sizeof(*seg) + held);
-	if (!notes->vcpu)
-		notes->vcpu = calloc(VCPU_MAX, sizeof(*notes->vcpu));
-	if (!seg || !notes->vcpu) {
-		free(seg);
+	if (!seg)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the notes");
-	}
-	enum vmi_status st = vmi_source_read(target->source, offset, seg->bytes, held, err);
+	enum vmi_status st = vmi_source_read(source, offset, seg->bytes, held, err);
 	if (st) {
 		free(seg);
 		return vmi_wrap(err, st, "the notes");
@@ -176,19 +207,36 @@ enum vmi_status notes_add(struct notes *notes, const struct vmi_target *target, 
 	seg->next = notes->segments;
 	notes->segments = seg;
 	notes->bytes += sizeof(*seg) + held; /* so that many empty segments are bounded, too */
-
-	seg->ehdr = (Elf64_Ehdr){0};
-	memcpy(seg->ehdr.e_ident, ELFMAG, SELFMAG);
-	seg->ehdr.e_ident[EI_CLASS] = ELFCLASS64;
-	seg->ehdr.e_ident[EI_DATA] = ELFDATA2LSB;
-	seg->ehdr.e_ident[EI_VERSION] = EV_CURRENT;
-	Elf *elf = elf_memory((char *)&seg->ehdr, sizeof(seg->ehdr) + held);
-	if (!elf)
-		return vmi_fail(err, VMI_ERR_NOMEM, "libelf cannot take in the notes: %s",
-				elf_errmsg(-1));
-	walk_segment(notes, target, seg, elf, align);
-	elf_end(elf);
+	*out = seg;
 	return VMI_OK;
+}
+
+enum vmi_status notes_add(struct notes *notes, const struct vmi_target *target,
+			  const struct vmi_source *source, uint64_t offset, uint64_t size,
+			  uint64_t align, struct vmi_error *err)
+{
+	struct note_segment *seg;
+
+	if (!notes->vcpu)
+		notes->vcpu = calloc(VCPU_MAX, sizeof(*notes->vcpu));
+	if (!notes->vcpu)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the notes");
+	enum vmi_status st = segment_read(notes, target, source, offset, size, &seg, err);
+	if (!st && seg)
+		walk_segment(notes, target, seg, align);
+	return st;
+}
+
+enum vmi_status notes_add_vmcoreinfo(struct notes *notes, const struct vmi_target *target,
+				     const struct vmi_source *source, uint64_t offset,
+				     uint64_t size, struct vmi_error *err)
+{
+	struct note_segment *seg;
+	enum vmi_status st = segment_read(notes, target, source, offset, size, &seg, err);
+
+	if (!st && seg)
+		take_vmcoreinfo(notes, seg->bytes, seg->size);
+	return st;
 }
 
 void notes_finish(struct notes *notes, const struct vmi_target *target)

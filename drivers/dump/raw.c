@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Flat memory: byte 0 of the file is gpa 0. The smallest driver; the one to copy. */
+/*
+ * Flat memory: byte 0 of the file is gpa 0, unless the user says what lies where. The smallest
+ * driver; the one to copy.
+ */
+
+#include <inttypes.h>
 
 #include "extents.h"
 
@@ -18,6 +23,49 @@ static bool raw_probe(const struct vmi_target *target, const uint8_t *head, size
 	return head;
 }
 
+/* A stretch of the user's: it must be in the file, and not where another one is. */
+static enum vmi_status layout_check(const struct vmi_target *target, size_t index,
+				    struct vmi_error *err)
+{
+	const struct vmi_layout *all = target->options->layout, *one = &all[index];
+	uint64_t size = vmi_source_size(target->source);
+
+	if (!one->size || one->gpa > UINT64_MAX - one->size)
+		return vmi_fail(err, VMI_ERR_ARG,
+				"the layout has 0x%" PRIx64 " bytes at gpa 0x%" PRIx64
+				": that is no stretch of memory",
+				one->size, one->gpa);
+	if (one->size > size || one->offset > size - one->size)
+		return vmi_fail(err, VMI_ERR_ARG,
+				"the layout has 0x%" PRIx64 " bytes at offset 0x%" PRIx64
+				", which end past the end of %s (0x%" PRIx64 ")",
+				one->size, one->offset, target->name, size);
+	for (size_t i = 0; i < index; i++)
+		if (one->gpa < all[i].gpa + all[i].size && all[i].gpa < one->gpa + one->size)
+			return vmi_fail(err, VMI_ERR_ARG, "the layout has gpa 0x%" PRIx64 " twice",
+					one->gpa > all[i].gpa ? one->gpa : all[i].gpa);
+	return VMI_OK;
+}
+
+static enum vmi_status place(struct segments *segments, const struct vmi_target *target,
+			     struct vmi_error *err)
+{
+	const struct vmi_open_options *options = target->options;
+	uint64_t size = vmi_source_size(target->source);
+	enum vmi_status st = VMI_OK;
+
+	if (!options->layout_count)
+		return segments_add(segments, target->source, 0, size, size, 0, err);
+	for (size_t i = 0; i < options->layout_count && !st; i++) {
+		const struct vmi_layout *one = &options->layout[i];
+		st = layout_check(target, i, err);
+		if (!st)
+			st = segments_add(segments, target->source, one->gpa, one->size, one->size,
+					  one->offset, err);
+	}
+	return st;
+}
+
 static enum vmi_status raw_open(void *self, const struct vmi_target *target, unsigned *caps,
 				struct vmi_error *err)
 {
@@ -28,8 +76,9 @@ static enum vmi_status raw_open(void *self, const struct vmi_target *target, uns
 	if (!target->source)
 		return vmi_fail(err, VMI_ERR_ARG, "%s is not a file", target->name);
 
-	uint64_t size = vmi_source_size(target->source);
-	enum vmi_status st = segments_add(&segments, target->source, 0, size, size, 0, err);
+	enum vmi_status st = place(&segments, target, err);
+	if (!st && !segments.count)
+		st = vmi_fail(err, VMI_ERR_ARG, "the layout is beyond the 52 address bits of x86");
 	if (!st)
 		st = extents_build(&raw->extents, &segments, target->source, err);
 	if (segments.beyond)
@@ -80,13 +129,26 @@ static enum vmi_status raw_run_next(void *self, vmi_gpa from, struct vmi_run *ru
 	return extents_run_next(&raw->extents, from, run);
 }
 
+static enum vmi_status raw_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+				       struct vmi_error *err)
+{
+	const struct raw *raw = self;
+
+	(void)err;
+	return extents_absent_next(&raw->extents, from, run);
+}
+
 const struct vmi_driver_ops driver_raw = {
 	.name = "raw",
 	.state_size = sizeof(struct raw),
 	.concurrent = true,
+	.flat = true,
 	.probe = raw_probe,
 	.open = raw_open,
 	.close = raw_close,
 	.info = raw_info,
-	.page = {.get = raw_page_get, .put = raw_page_put, .run_next = raw_run_next},
+	.page = {.get = raw_page_get,
+		 .put = raw_page_put,
+		 .run_next = raw_run_next,
+		 .absent_next = raw_absent_next},
 };

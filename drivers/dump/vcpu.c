@@ -5,11 +5,10 @@
  * (include/VBox/vmm/dbgfcorefmt.h); and that of vmi-live's snapshots (src/tool/snapshot_elf.c).
  */
 
-#include "bytes.h"
+#include "place.h"
 #include "vcpu.h"
 
 enum {
-	PRSTATUS32_SIZE = 144,
 	PRSTATUS64_SIZE = 336,
 	QEMU_VERSION = 1,
 	QEMU_SIZE = 432,
@@ -22,36 +21,6 @@ enum {
 	VMICORE_ENTRY = 40,
 	VMICORE_NAME = 24,
 };
-
-/* Where a register is in a note. Two 16-bit numbers; the tables below are read like the structs. */
-struct place {
-	uint16_t reg;
-	uint16_t at;
-};
-
-static void take_u64(struct vmi_registers *regs, const uint8_t *note, const struct place *places,
-		     size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		vmi_register_know(regs, places[i].reg, le64(note + places[i].at));
-}
-
-static void take_u32(struct vmi_registers *regs, const uint8_t *note, const struct place *places,
-		     size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		vmi_register_know(regs, places[i].reg, le32(note + places[i].at));
-}
-
-/* Selectors are 16 bits in a wider field, whose rest some kernels leave undefined. */
-static void take_selectors(struct vmi_registers *regs, const uint8_t *note,
-			   const struct place *places, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		vmi_register_know(regs, places[i].reg, le16(note + places[i].at));
-}
-
-#define COUNT(places) (sizeof(places) / sizeof((places)[0]))
 
 /* {u32 version, count, strings, zero}; count entries; strings, the last of which ends. */
 static bool vmicore_check(const struct vcpu_note *note)
@@ -127,7 +96,7 @@ static void prstatus64(const uint8_t *note, struct vmi_registers *regs)
 	if (is_blank(note + PRSTATUS64_REGS, note + PRSTATUS64_END))
 		return;
 	take_u64(regs, note, general, COUNT(general));
-	take_selectors(regs, note, selectors, COUNT(selectors));
+	take_u16(regs, note, selectors, COUNT(selectors));
 	/*
 	 * Linux (ELF_CORE_COPY_REGS) stores the inactive GS base, which is the user's when the CPU
 	 * was in the kernel; emulators store the active one. The two agree in user mode, and a
@@ -150,7 +119,7 @@ static void prstatus32(const uint8_t *note, struct vmi_registers *regs)
 	if (is_blank(note + PRSTATUS32_REGS, note + PRSTATUS32_END))
 		return;
 	take_u32(regs, note, general, COUNT(general));
-	take_selectors(regs, note, selectors, COUNT(selectors));
+	take_u16(regs, note, selectors, COUNT(selectors));
 }
 
 /* ---- QEMU ----------------------------------------------------------------------------------- */
@@ -320,6 +289,14 @@ static void vmicore(const struct vcpu_note *note, struct vmi_registers *regs)
 
 /* --------------------------------------------------------------------------------------------- */
 
+static void crashed_xen(const uint8_t *control, struct vmi_registers *regs)
+{
+	static const struct place places[] = {
+		{VMI_CR0, 0}, {VMI_CR2, 8}, {VMI_CR3, 16}, {VMI_CR4, 24}};
+
+	take_u64(regs, control, places, COUNT(places));
+}
+
 void vcpu_registers(const struct vcpu_note *note, enum vmi_machine machine,
 		    struct vmi_registers *regs)
 {
@@ -330,6 +307,8 @@ void vcpu_registers(const struct vcpu_note *note, enum vmi_machine machine,
 			prstatus64(note->at, regs);
 		else
 			prstatus32(note->at, regs);
+		if (note->control)
+			crashed_xen(note->control, regs);
 		break;
 	case VCPU_QEMU:
 		regs->source = "qemu-note";

@@ -228,13 +228,13 @@ enum vmi_status xen_answer_build(struct xen *xen, const vm_event_request_t *requ
 	const struct vmi_response plain = {.view = VMI_VIEW_NONE};
 	struct answering a = {xen, request, from, response};
 
-	*response = xen_response_to(request);
+	xen_response_init(response, request);
 	enum vmi_status st = answer_all(&a, err);
 	if (st) {
 		a.from = &plain;
-		*response = xen_response_to(request);
+		xen_response_init(response, request);
 		if (answer_all(&a, NULL))
-			*response = xen_response_to(request);
+			xen_response_init(response, request);
 	}
 	if (a.from->action != VMI_ACTION_SINGLESTEP)
 		step_end(&a);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "frames.h"
 #include "quiet.h"
 #include "xen.h"
 
@@ -55,36 +56,13 @@ enum vmi_status xen_control_resume(void *self, struct vmi_error *err)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-/* One more page than the domain may have now, where it has all that it may. */
-static enum vmi_status limit_raise(struct xen *xen, struct vmi_error *err)
-{
-	struct xen_undo *undo = &xen->guard.shared->undo;
-	xc_domaininfo_t info;
-	uint32_t id = xen->domain.id;
-	enum { KB_PER_PAGE = VMI_PAGE_SIZE / 1024 };
-
-	if (xc_domain_getinfolist(xen->xc, id, 1, &info) != 1 || info.domain != id)
-		return xen_fail(err, "asking for the memory limit of domain %u", id);
-	if (info.tot_pages < info.max_pages)
-		return VMI_OK;
-	if (!undo->maxmem_raised)
-		undo->maxmem_kb = info.max_pages * KB_PER_PAGE;
-	undo->maxmem_raised = 1;
-	if (xc_domain_setmaxmem(xen->xc, id, (info.tot_pages + 1) * KB_PER_PAGE))
-		return xen_fail(err, "raising the memory limit of domain %u", id);
-	return VMI_OK;
-}
-
 enum vmi_status xen_populate(struct xen *xen, uint64_t gfn, struct vmi_error *err)
 {
-	xen_pfn_t frame = gfn;
-	enum vmi_status st = limit_raise(xen, err);
-
-	if (!st && xc_domain_populate_physmap_exact(xen->xc, xen->domain.id, 1, 0, 0, &frame))
-		st = vmi_fail(err, VMI_ERR_NOMEM,
-			      "Xen gave no memory for gfn 0x%" PRIx64 " of domain %u: %s", gfn,
-			      xen->domain.id, strerror(errno));
-	return st;
+	if (!xen_frame_add(xen->xc, xen->guard.shared, gfn))
+		return VMI_OK;
+	return vmi_fail(err, VMI_ERR_NOMEM,
+			"Xen gave no memory for gfn 0x%" PRIx64 " of domain %u: %s", gfn,
+			xen->domain.id, strerror(errno));
 }
 
 /* Written down first; nothing may be there. */
@@ -96,7 +74,12 @@ static enum vmi_status allocate(struct xen *xen, vmi_gfn gfn, struct vmi_error *
 		return vmi_fail(err, VMI_ERR_ARG,
 				"gfn 0x%" PRIx64 " is too far behind the memory of domain %u", gfn,
 				xen->domain.id);
-	if (xen_page_exists(xen, gfn))
+	/* That of the ring comes back. */
+	bool hidden = shared->undo.ring_gfn_hidden && gfn == shared->undo.ring_gfn;
+	int there = hidden ? 1 : xen_frame_exists(xen->fm, xen->domain.id, gfn);
+	if (there < 0)
+		return xen_fail(err, "looking for memory at gfn 0x%" PRIx64, gfn);
+	if (there)
 		return vmi_fail(err, VMI_ERR_BUSY, "there is memory at gfn 0x%" PRIx64, gfn);
 	xen_gfn_set_add(shared, XEN_GFNS_ALLOCATED, gfn);
 	shared->undo.allocated = 1;
@@ -143,9 +126,7 @@ enum vmi_status xen_control_allocate_at(void *self, vmi_gfn gfn, struct vmi_erro
 
 static int frame_free(struct xen *xen, vmi_gfn gfn)
 {
-	xen_pfn_t frame = gfn;
-
-	if (xc_domain_decrease_reservation_exact(xen->xc, xen->domain.id, 1, 0, &frame))
+	if (xen_frame_remove(xen->xc, xen->domain.id, gfn))
 		return -1;
 	xen_gfn_set_remove(xen->guard.shared, XEN_GFNS_ALLOCATED, gfn);
 	xen_gfn_set_remove(xen->guard.shared, XEN_GFNS_DOOMED, gfn);

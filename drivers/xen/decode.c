@@ -5,81 +5,79 @@
 
 #include "xen.h"
 
-struct general {
-	enum vmi_register reg;
-	uint16_t offset; /* in struct vm_event_regs_x86 */
-};
+/* Each register that an event carries as one word. */
+#define GENERALS(DO)                                                                               \
+	DO(VMI_RAX, rax)                                                                           \
+	DO(VMI_RBX, rbx)                                                                           \
+	DO(VMI_RCX, rcx)                                                                           \
+	DO(VMI_RDX, rdx)                                                                           \
+	DO(VMI_RSI, rsi)                                                                           \
+	DO(VMI_RDI, rdi)                                                                           \
+	DO(VMI_RBP, rbp)                                                                           \
+	DO(VMI_RSP, rsp)                                                                           \
+	DO(VMI_R8, r8)                                                                             \
+	DO(VMI_R9, r9)                                                                             \
+	DO(VMI_R10, r10)                                                                           \
+	DO(VMI_R11, r11)                                                                           \
+	DO(VMI_R12, r12)                                                                           \
+	DO(VMI_R13, r13)                                                                           \
+	DO(VMI_R14, r14)                                                                           \
+	DO(VMI_R15, r15)                                                                           \
+	DO(VMI_RIP, rip)                                                                           \
+	DO(VMI_RFLAGS, rflags)                                                                     \
+	DO(VMI_DR6, dr6)                                                                           \
+	DO(VMI_DR7, dr7)                                                                           \
+	DO(VMI_CR0, cr0)                                                                           \
+	DO(VMI_CR2, cr2)                                                                           \
+	DO(VMI_CR3, cr3)                                                                           \
+	DO(VMI_CR4, cr4)                                                                           \
+	DO(VMI_SYSENTER_CS, sysenter_cs)                                                           \
+	DO(VMI_SYSENTER_ESP, sysenter_esp)                                                         \
+	DO(VMI_SYSENTER_EIP, sysenter_eip)                                                         \
+	DO(VMI_EFER, msr_efer)                                                                     \
+	DO(VMI_STAR, msr_star)                                                                     \
+	DO(VMI_LSTAR, msr_lstar)                                                                   \
+	DO(VMI_GDTR_BASE, gdtr_base)                                                               \
+	DO(VMI_GDTR_LIMIT, gdtr_limit)                                                             \
+	DO(VMI_KERNEL_GS_BASE, shadow_gs)
 
-#define GENERAL(reg, member)                                                                       \
-	{                                                                                          \
-		reg, offsetof(struct vm_event_regs_x86, member)                                    \
-	}
+#define SEGMENTS(DO)                                                                               \
+	DO(VMI_CS, cs)                                                                             \
+	DO(VMI_DS, ds)                                                                             \
+	DO(VMI_ES, es)                                                                             \
+	DO(VMI_SS, ss)                                                                             \
+	DO(VMI_FS, fs)                                                                             \
+	DO(VMI_GS, gs)
 
-static const struct general generals[] = {
-	GENERAL(VMI_RAX, rax),
-	GENERAL(VMI_RBX, rbx),
-	GENERAL(VMI_RCX, rcx),
-	GENERAL(VMI_RDX, rdx),
-	GENERAL(VMI_RSI, rsi),
-	GENERAL(VMI_RDI, rdi),
-	GENERAL(VMI_RBP, rbp),
-	GENERAL(VMI_RSP, rsp),
-	GENERAL(VMI_R8, r8),
-	GENERAL(VMI_R9, r9),
-	GENERAL(VMI_R10, r10),
-	GENERAL(VMI_R11, r11),
-	GENERAL(VMI_R12, r12),
-	GENERAL(VMI_R13, r13),
-	GENERAL(VMI_R14, r14),
-	GENERAL(VMI_R15, r15),
-	GENERAL(VMI_RIP, rip),
-	GENERAL(VMI_RFLAGS, rflags),
-	GENERAL(VMI_DR6, dr6),
-	GENERAL(VMI_DR7, dr7),
-	GENERAL(VMI_CR0, cr0),
-	GENERAL(VMI_CR2, cr2),
-	GENERAL(VMI_CR3, cr3),
-	GENERAL(VMI_CR4, cr4),
-	GENERAL(VMI_SYSENTER_CS, sysenter_cs),
-	GENERAL(VMI_SYSENTER_ESP, sysenter_esp),
-	GENERAL(VMI_SYSENTER_EIP, sysenter_eip),
-	GENERAL(VMI_EFER, msr_efer),
-	GENERAL(VMI_STAR, msr_star),
-	GENERAL(VMI_LSTAR, msr_lstar),
-	GENERAL(VMI_GDTR_BASE, gdtr_base),
-	GENERAL(VMI_KERNEL_GS_BASE, shadow_gs),
-};
-
-/* The attributes lack bits 8 to 11, the limit is in pages where G is set. */
-static void know_segment(struct vmi_registers *regs, enum vmi_register segment, uint16_t selector,
-			 uint64_t base, const struct vm_event_x86_selector_reg *packed)
-{
-	uint64_t attributes = (packed->ar & 0xff) | (uint64_t)(packed->ar & 0xf00) << 4;
-	uint64_t limit = packed->limit;
-
-	if (packed->ar & 0x800)
-		limit = limit << 12 | 0xfff;
-	vmi_register_know(regs, segment, selector);
-	vmi_register_know(regs, (enum vmi_register)(segment + VMI_SEGMENT_BASE), base);
-	vmi_register_know(regs, (enum vmi_register)(segment + VMI_SEGMENT_LIMIT), limit);
-	vmi_register_know(regs, (enum vmi_register)(segment + VMI_SEGMENT_ATTRIBUTES), attributes);
-}
+#define KNOWN(reg, member)       [reg] = VMI_KNOWN,
+#define SEGMENT_KNOWN(reg, name) [reg... reg + VMI_SEGMENT_ATTRIBUTES] = VMI_KNOWN,
 
 /* Not sent, and therefore absent: DR0 to 3, IDTR, TR, LDTR, CSTAR, SYSCALL_MASK, TSC_AUX … */
+static const uint8_t provenance[VMI_REGISTER_COUNT] = {GENERALS(KNOWN) SEGMENTS(SEGMENT_KNOWN)};
+
+/* The attributes lack bits 8 to 11, the limit is in pages where G is set. */
+static inline void value_segment(uint64_t value[], uint16_t selector, uint64_t base,
+				 const struct vm_event_x86_selector_reg *packed)
+{
+	uint64_t limit = packed->limit;
+
+	value[0] = selector;
+	value[VMI_SEGMENT_BASE] = base;
+	value[VMI_SEGMENT_LIMIT] = packed->ar & 0x800 ? limit << 12 | 0xfff : limit;
+	value[VMI_SEGMENT_ATTRIBUTES] = (packed->ar & 0xff) | (uint64_t)(packed->ar & 0xf00) << 4;
+}
+
+#define VALUE(reg, member) regs->value[reg] = from->member;
+#define SEGMENT_VALUE(reg, name)                                                                   \
+	value_segment(&regs->value[reg], from->name##_sel, from->name##_base, &from->name);
+
+/* Into registers that are all zero. This is done at each event: straight on, and what is known of
+ * which never changes in one go. */
 static void know_registers(const struct vm_event_regs_x86 *from, struct vmi_registers *regs)
 {
-	for (unsigned i = 0; i < sizeof(generals) / sizeof(generals[0]); i++) {
-		uint64_t value;
-		memcpy(&value, (const uint8_t *)from + generals[i].offset, sizeof(value));
-		vmi_register_know(regs, generals[i].reg, value);
-	}
-	vmi_register_know(regs, VMI_GDTR_LIMIT, from->gdtr_limit);
-	know_segment(regs, VMI_CS, from->cs_sel, from->cs_base, &from->cs);
-	know_segment(regs, VMI_DS, from->ds_sel, from->ds_base, &from->ds);
-	know_segment(regs, VMI_ES, from->es_sel, from->es_base, &from->es);
-	know_segment(regs, VMI_SS, from->ss_sel, from->ss_base, &from->ss);
-	know_segment(regs, VMI_FS, from->fs_sel, from->fs_base, &from->fs);
-	know_segment(regs, VMI_GS, from->gs_sel, from->gs_base, &from->gs);
+	GENERALS(VALUE)
+	SEGMENTS(SEGMENT_VALUE)
+	memcpy(regs->provenance, provenance, sizeof(provenance));
 	regs->source = "xen-event";
 }
 

@@ -32,8 +32,9 @@ static void answer_put(struct xen *xen, struct xen_taken *taken,
 /* Nobody waits for this one; the slot does. */
 static void answer_plainly(struct xen *xen, struct xen_taken *taken)
 {
-	vm_event_response_t response = xen_response_to(&taken->request);
+	vm_event_response_t response;
 
+	xen_response_init(&response, &taken->request);
 	answer_put(xen, taken, &response);
 }
 

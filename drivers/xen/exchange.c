@@ -48,6 +48,15 @@ struct xen_taken *xen_exchange_take(struct xen_shared *shared, vm_event_sring_t 
 	return taken;
 }
 
+/* Of a response: most have nothing behind their first part. */
+static size_t length(const vm_event_response_t *response)
+{
+	const uint32_t more = VM_EVENT_FLAG_SET_REGISTERS | VM_EVENT_FLAG_SET_EMUL_READ_DATA |
+			      VM_EVENT_FLAG_SET_EMUL_INSN_DATA;
+
+	return response->flags & more ? sizeof(*response) : offsetof(vm_event_response_t, data);
+}
+
 void xen_exchange_answer(vm_event_sring_t *ring, struct xen_taken *taken,
 			 const vm_event_response_t *response)
 {
@@ -55,7 +64,7 @@ void xen_exchange_answer(vm_event_sring_t *ring, struct xen_taken *taken,
 
 	taken->response = index;
 	atomic_store_explicit(&taken->state, XEN_TAKEN_ANSWERING, memory_order_release);
-	memcpy(&slot(ring, index)->rsp, response, sizeof(*response));
+	memcpy(&slot(ring, index)->rsp, response, length(response));
 	index_store(&ring->rsp_prod, index + 1);
 	atomic_store_explicit(&taken->state, XEN_TAKEN_FREE, memory_order_release);
 }

@@ -2,6 +2,8 @@
 #ifndef XEN_EXCHANGE_H
 #define XEN_EXCHANGE_H
 
+#include <string.h>
+
 #include "shared.h"
 
 /**
@@ -28,17 +30,14 @@ struct xen_taken *xen_exchange_find(struct xen_shared *shared, uint32_t vcpu);
  * Then those that are open are exactly those without response. */
 void xen_exchange_recover(struct xen_shared *shared, vm_event_sring_t *ring);
 
-/* A response that only lets the vcpu go on. */
-static inline vm_event_response_t xen_response_to(const vm_event_request_t *request)
+/* A response that only lets the vcpu go on. What lies behind its first part, registers or bytes to
+ * emulate with, is not touched: Xen looks at it only when a flag says so. */
+static inline void xen_response_init(vm_event_response_t *response,
+				     const vm_event_request_t *request)
 {
-	return (vm_event_response_t){
-		.version = VM_EVENT_INTERFACE_VERSION,
-		.flags = request->flags & VM_EVENT_FLAG_VCPU_PAUSED,
-		.reason = request->reason,
-		.vcpu_id = request->vcpu_id,
-		.altp2m_idx = request->altp2m_idx,
-		.u = request->u,
-	};
+	memcpy(response, request, offsetof(vm_event_response_t, data));
+	response->version = VM_EVENT_INTERFACE_VERSION;
+	response->flags = request->flags & VM_EVENT_FLAG_VCPU_PAUSED;
 }
 
 #endif

@@ -23,7 +23,7 @@ enum {
 	GFN_LIMIT_MIN = 1 << 20 /* 4 GiB */
 };
 
-static uint32_t deadline_ms(void)
+uint32_t xen_deadline_usual(void)
 {
 	const char *text = getenv("VMI_XEN_DEADLINE_MS");
 	char *end;
@@ -63,7 +63,7 @@ static enum vmi_status shared_create(struct xen *xen, struct vmi_error *err)
 	guard->shared->domid = xen->domain.id;
 	memcpy(guard->shared->uuid, xen->domain.uuid, sizeof(guard->shared->uuid));
 	guard->shared->vcpus = xen->domain.vcpus;
-	guard->shared->deadline_ms = deadline_ms();
+	atomic_store(&guard->shared->deadline_ms, guard->deadline_ms);
 	guard->shared->gfn_limit = limit;
 	return VMI_OK;
 }
@@ -143,6 +143,24 @@ bool xen_guard_died(const struct xen *xen)
 
 	/* It never speaks unasked. */
 	return poll(&fd, 1, 0) > 0;
+}
+
+/* It counts anew from here on. */
+enum vmi_status xen_event_deadline(void *self, uint32_t milliseconds, struct vmi_error *err)
+{
+	struct xen *xen = self;
+	enum vmi_status st = VMI_OK;
+
+	xen->guard.deadline_ms = milliseconds;
+	if (!xen->guard.shared)
+		return VMI_OK;
+	st = xen_hold(xen, err);
+	if (st)
+		return st;
+	atomic_store(&xen->guard.shared->deadline_ms, milliseconds);
+	st = xen_guard_say(xen, XEN_WORD_DEADLINE, err);
+	xen_change_end(xen);
+	return st;
 }
 
 /* ---- the lock ------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "quiet.h"
+#include "sign.h"
 #include "xen.h"
 
 enum {
@@ -40,6 +41,7 @@ static void entry_fill(struct vmi_target_entry *entry, const xc_domaininfo_t *in
 	*entry = (struct vmi_target_entry){.id = info->domain};
 	if (info->max_vcpu_id != XEN_INVALID_MAX_VCPU_ID)
 		entry->vcpus = info->max_vcpu_id + 1;
+	entry->watcher = (uint32_t)xen_watcher_find(info->domain, info->handle).pid;
 	snprintf(entry->type, sizeof(entry->type), "%s", type_of(info));
 	snprintf(entry->state, sizeof(entry->state), "%s", state_of(info));
 }

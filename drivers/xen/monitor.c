@@ -190,7 +190,8 @@ enum vmi_status xen_monitor_enable(void *self, const struct vmi_monitor *monitor
 {
 	struct xen *xen = self;
 
-	/* Xen takes the mask of ignored bits for one of bits that have to change. */
+	/* Whether all writes are asked for or not, Xen wants a bit to change that is not ignored.
+	 */
 	if (monitor->kind == VMI_MONITOR_REGISTER && monitor->every_write)
 		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
 				"Xen does not report %s that change nothing",

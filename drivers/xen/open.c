@@ -119,6 +119,7 @@ static enum vmi_status xen_open(void *self, const struct vmi_target *target, uns
 	pthread_mutex_init(&xen->lock, NULL);
 	xen->guard.socket = xen->guard.memory = -1;
 	xen->guard.pid = -1;
+	xen->guard.deadline_ms = xen_deadline_usual();
 	xen->ring.port = -1;
 	enum vmi_status st = xen_name_find(target->name, &id, err);
 	if (st)
@@ -201,6 +202,7 @@ const struct vmi_driver_ops driver_xen = {
 	.name = "xen",
 	.state_size = sizeof(struct xen),
 	.concurrent = true,
+	.live = true,
 	.probe = xen_probe,
 	.open = xen_open,
 	.close = xen_close,
@@ -219,6 +221,7 @@ const struct vmi_driver_ops driver_xen = {
 		  .disable = xen_monitor_disable,
 		  .pending = xen_event_pending,
 		  .overhead = xen_event_overhead,
+		  .deadline = xen_event_deadline,
 		  .take = xen_event_take,
 		  .answer = xen_event_answer,
 		  .flush = xen_event_flush},

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "frames.h"
 #include "xen.h"
 
 enum {
@@ -14,22 +15,9 @@ enum {
 	UNPLACED_MAX = 16 /* see xen_runs_find() */
 };
 
-static void *page_map(struct xen *xen, vmi_gfn gfn, int prot)
-{
-	xen_pfn_t frame = gfn;
-	int error = 0;
-	void *page = xenforeignmemory_map(xen->fm, xen->domain.id, prot, 1, &frame, &error);
-
-	if (!page || !error)
-		return page;
-	xenforeignmemory_unmap(xen->fm, page, 1);
-	errno = error < 0 ? -error : error;
-	return NULL;
-}
-
 static enum vmi_status page_fail(const struct xen *xen, vmi_gfn gfn, struct vmi_error *err)
 {
-	if (errno == ENOMEM || errno == EPERM || errno == ESRCH)
+	if (errno != ENOENT)
 		return xen_fail(err, "mapping gfn 0x%" PRIx64, gfn);
 	return vmi_fail(err, VMI_ERR_NOT_SAVED, "gfn 0x%" PRIx64 " of domain %u is no memory", gfn,
 			xen->domain.id);
@@ -38,7 +26,7 @@ static enum vmi_status page_fail(const struct xen *xen, vmi_gfn gfn, struct vmi_
 enum vmi_status xen_page_get(void *self, vmi_gfn gfn, struct vmi_page *page, struct vmi_error *err)
 {
 	struct xen *xen = self;
-	void *data = page_map(xen, gfn, PROT_READ);
+	void *data = xen_frame_map(xen->fm, xen->domain.id, gfn, PROT_READ);
 
 	if (!data)
 		return page_fail(xen, gfn, err);
@@ -57,22 +45,14 @@ enum vmi_status xen_write(void *self, vmi_gpa gpa, const void *buf, size_t len,
 			  struct vmi_error *err)
 {
 	struct xen *xen = self;
-	uint8_t *page = page_map(xen, gpa >> VMI_PAGE_SHIFT, PROT_READ | PROT_WRITE);
+	uint8_t *page = xen_frame_map(xen->fm, xen->domain.id, gpa >> VMI_PAGE_SHIFT,
+				      PROT_READ | PROT_WRITE);
 
 	if (!page)
 		return page_fail(xen, gpa >> VMI_PAGE_SHIFT, err);
 	memcpy(page + gpa % VMI_PAGE_SIZE, buf, len);
 	xenforeignmemory_unmap(xen->fm, page, 1);
 	return VMI_OK;
-}
-
-bool xen_page_exists(struct xen *xen, vmi_gfn gfn)
-{
-	void *page = page_map(xen, gfn, PROT_READ);
-
-	if (page)
-		xenforeignmemory_unmap(xen->fm, page, 1);
-	return page;
 }
 
 /* ---- runs ----------------------------------------------------------------------------------- */

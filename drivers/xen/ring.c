@@ -10,18 +10,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "frames.h"
 #include "quiet.h"
+#include "sign.h"
 #include "xen.h"
 
 #include <xen/hvm/params.h>
 
 static enum vmi_status fail_taken(const struct xen *xen, struct vmi_error *err)
 {
-	return vmi_fail(
-		err, VMI_ERR_BUSY,
-		"another program receives the events of domain %u; if it is no more, 'vmi-live "
-		"reset %u' frees the guest",
-		xen->domain.id, xen->domain.id);
+	struct xen_watcher watcher = xen_watcher_find(xen->domain.id, xen->domain.uuid);
+
+	return vmi_fail(err, VMI_ERR_BUSY,
+			"%s receives the events of domain %u; if it is no more, 'vmi-live reset "
+			"%u' frees the guest",
+			watcher.name, xen->domain.id, xen->domain.id);
 }
 
 /* Nothing is written down before this: undoing someone else's ring would be no harmless thing. */
@@ -36,27 +39,21 @@ static enum vmi_status ring_is_free(struct xen *xen, struct vmi_error *err)
 	return xc_monitor_resume(xen->xc, xen->domain.id) ? VMI_OK : fail_taken(xen, err);
 }
 
+/* Whoever had the events before may have left no page behind. */
 static enum vmi_status page_map(struct xen *xen, xen_pfn_t gfn, struct vmi_error *err)
 {
-	for (int populated = 0; populated < 2; populated++) {
-		int error = 0;
-		void *page = xenforeignmemory_map(xen->fm, xen->domain.id, PROT_READ | PROT_WRITE,
-						  1, &gfn, &error);
-		if (page && !error) {
-			xen->ring.page = page;
-			return VMI_OK;
-		}
-		if (page)
-			xenforeignmemory_unmap(xen->fm, page, 1);
-		if (populated)
-			break;
-		/* Whoever had the events before has left no page behind. */
+	struct xen_ring *ring = &xen->ring;
+	uint32_t id = xen->domain.id;
+
+	ring->page = xen_frame_map(xen->fm, id, gfn, PROT_READ | PROT_WRITE);
+	if (!ring->page && errno == ENOENT) {
 		xen->guard.shared->undo.ring_gfn_made = 1;
 		enum vmi_status st = xen_populate(xen, gfn, err);
 		if (st)
 			return st;
+		ring->page = xen_frame_map(xen->fm, id, gfn, PROT_READ | PROT_WRITE);
 	}
-	return xen_fail(err, "mapping the event ring of domain %u", xen->domain.id);
+	return ring->page ? VMI_OK : xen_fail(err, "mapping the event ring of domain %u", id);
 }
 
 static enum vmi_status ring_enable(struct xen *xen, uint32_t *port, struct vmi_error *err)
@@ -104,8 +101,8 @@ static enum vmi_status ring_set_up(struct xen *xen, struct vmi_error *err)
 	if (st)
 		return st;
 	/* The guest must not see its own events. */
-	xen_pfn_t frame = gfn;
-	if (xc_domain_decrease_reservation_exact(xen->xc, xen->domain.id, 1, 0, &frame))
+	undo->ring_gfn_hidden = !undo->ring_gfn_made;
+	if (xen_frame_remove(xen->xc, xen->domain.id, gfn))
 		return xen_fail(err, "hiding the event ring from domain %u", xen->domain.id);
 	undo->ring_gfn_made = 0;
 	xen->ring.port = xenevtchn_bind_interdomain(xen->ring.channel, xen->domain.id, port);
@@ -117,16 +114,9 @@ static enum vmi_status ring_set_up(struct xen *xen, struct vmi_error *err)
 /* What a failed start leaves. */
 static void ring_tear_down(struct xen *xen)
 {
-	struct xen_undo *undo = &xen->guard.shared->undo;
+	struct xen_tools tools = xen_tools(xen);
 
-	if (undo->ring)
-		xc_monitor_disable(xen->xc, xen->domain.id);
-	undo->ring = 0;
-	if (undo->ring_gfn_made) {
-		xen_pfn_t gfn = undo->ring_gfn;
-		xc_domain_decrease_reservation_exact(xen->xc, xen->domain.id, 1, 0, &gfn);
-	}
-	undo->ring_gfn_made = 0;
+	xen_undo_ring(xen->guard.shared, &tools);
 	xen_ring_close(xen);
 }
 

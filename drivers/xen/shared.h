@@ -10,7 +10,9 @@
  * Two processes, because nothing that one process does about its own end works when it is killed.
  * The driver serves the guest's events itself, at full speed; the guardian (vmi-xen-guard) only
  * watches. When the driver's process ends without a goodbye, or lets a request lie for longer than
- * the deadline, the guardian takes the lock for ever and undoes what is written here.
+ * the deadline while the guest is not paused, the guardian takes the lock for ever and undoes what
+ * is written here. A hang and a long thought look the same from outside: who thinks for longer says
+ * so.
  *
  * So that no moment of death is a bad one:
  * - a change is written down before it is made; to undo what was not made after all is harmless;
@@ -82,9 +84,10 @@ struct xen_undo {
 	uint32_t pauses;
 	uint32_t ring; /* events are delivered, or about to be */
 	uint64_t ring_gfn;
-	uint32_t ring_gfn_made; /* we put memory there, and it is not hidden yet */
-	uint32_t switches;      /* bit per enum xen_switch */
-	uint32_t stepped;       /* some vcpu was told to step */
+	uint32_t ring_gfn_made;   /* we put memory there, and it is not hidden yet */
+	uint32_t ring_gfn_hidden; /* there was memory, which is to be there again */
+	uint32_t switches;        /* bit per enum xen_switch */
+	uint32_t stepped;         /* some vcpu was told to step */
 	uint32_t msr_count;
 	uint32_t msr[XEN_MSR_MAX];
 	uint32_t altp2m; /* we turned it on */
@@ -110,7 +113,7 @@ struct xen_shared {
 	uint32_t domid;
 	uint8_t uuid[16];
 	uint32_t vcpus;
-	uint32_t deadline_ms;           /* 0: none */
+	_Atomic uint32_t deadline_ms;   /* of an answer, see vmi_event_deadline(); 0: none */
 	uint64_t gfn_limit;             /* of the sets behind this struct; a multiple of 64 */
 	uint64_t gfn_end[XEN_GFN_SETS]; /* behind the highest that each ever had */
 	_Atomic uint32_t lock;          /* enum xen_lock */
@@ -147,6 +150,11 @@ static inline void xen_gfn_set_remove(struct xen_shared *shared, enum xen_gfn_se
 }
 
 /* What is said over the socket between the two; each is one byte, answered by an int: errno. */
-enum xen_word { XEN_WORD_HELLO = 'h', XEN_WORD_RING = 'r', XEN_WORD_BYE = 'b' };
+enum xen_word {
+	XEN_WORD_HELLO = 'h',
+	XEN_WORD_RING = 'r',     /* the ring is on: map it */
+	XEN_WORD_DEADLINE = 'd', /* there is another one */
+	XEN_WORD_BYE = 'b',
+};
 
 #endif

@@ -13,7 +13,8 @@
  *   views away, altp2m off;
  *   let it run: writes to registers that waited for an answer happen only when their vcpu goes on,
  *   and are lost with the ring;
- *   ring off; memory that we added away (with a view still there, Xen would reset the view).
+ *   ring off, its page back; memory that we added away (with a view still there, Xen would reset
+ * the view).
  */
 
 #include <errno.h>
@@ -22,6 +23,7 @@
 #include <time.h>
 
 #include "exchange.h"
+#include "frames.h"
 #include "undo.h"
 
 enum {
@@ -113,16 +115,14 @@ int xen_switch_off(xc_interface *xc, uint32_t domid, enum xen_switch which)
  * as the guest's own view has it. */
 static bool breakpoint_is_guests(struct undoing *undoing, const vm_event_request_t *request)
 {
-	xen_pfn_t gfn = request->u.software_breakpoint.gfn;
 	size_t offset = request->data.regs.x86.rip % XC_PAGE_SIZE;
-	int error = 0;
-	const uint8_t *page = xenforeignmemory_map(undoing->tools->fm, undoing->shared->domid,
-						   PROT_READ, 1, &gfn, &error);
+	uint8_t *page = xen_frame_map(undoing->tools->fm, undoing->shared->domid,
+				      request->u.software_breakpoint.gfn, PROT_READ);
 
-	if (!page)
-		return true; /* a guest that gets one too many is better off than one that hangs */
-	bool own = !error && (page[offset] == 0xcc || page[offset] == 0xcd);
-	xenforeignmemory_unmap(undoing->tools->fm, (void *)(uintptr_t)page, 1);
+	if (!page) /* a guest that gets one too many is better off than one that hangs */
+		return errno != ENOENT;
+	bool own = page[offset] == 0xcc || page[offset] == 0xcd;
+	xenforeignmemory_unmap(undoing->tools->fm, page, 1);
 	return own;
 }
 
@@ -154,9 +154,9 @@ static bool vcpu_time(struct undoing *undoing, uint32_t vcpu, xc_vcpuinfo_t *inf
 static void let_go(struct undoing *undoing, struct xen_taken *taken)
 {
 	const vm_event_request_t *request = &taken->request;
-	vm_event_response_t response = xen_response_to(request);
+	vm_event_response_t response;
 
-	response.version = VM_EVENT_INTERFACE_VERSION;
+	xen_response_init(&response, request);
 	if (request->reason == VM_EVENT_REASON_SOFTWARE_BREAKPOINT ||
 	    request->reason == VM_EVENT_REASON_DEBUG_EXCEPTION)
 		reinject(undoing, request);
@@ -342,6 +342,23 @@ static void settle(struct undoing *undoing)
 	}
 }
 
+/* It may not be there: written down, and not made. */
+static void frame_away(const struct undoing *undoing, uint64_t gfn)
+{
+	for (unsigned try = 0; try < TRIES; try++)
+		if (!xen_frame_remove(undoing->tools->xc, undoing->shared->domid, gfn))
+			break;
+}
+
+static int ring_page_back(const struct undoing *undoing)
+{
+	const struct xen_tools *tools = undoing->tools;
+	uint64_t gfn = undoing->shared->undo.ring_gfn;
+	int there = xen_frame_exists(tools->fm, undoing->shared->domid, gfn);
+
+	return there ? there : xen_frame_add(tools->xc, undoing->shared, gfn);
+}
+
 static void ring_off(struct undoing *undoing)
 {
 	struct xen_undo *undo = &undoing->shared->undo;
@@ -360,13 +377,12 @@ static void ring_off(struct undoing *undoing)
 			return;
 	}
 	undo->ring = 0;
-	if (undo->ring_gfn_made) {
-		xen_pfn_t gfn = undo->ring_gfn;
-		for (unsigned try = 0; try < TRIES; try++)
-			if (!xc_domain_decrease_reservation_exact(xc, domid, 1, 0, &gfn))
-				break;
-	}
+	if (undo->ring_gfn_made)
+		frame_away(undoing, undo->ring_gfn);
 	undo->ring_gfn_made = 0;
+	if (undo->ring_gfn_hidden &&
+	    step(undoing, "giving the guest the page of the ring back", ring_page_back(undoing)))
+		undo->ring_gfn_hidden = 0;
 }
 
 static void memory_back(struct undoing *undoing)
@@ -378,12 +394,7 @@ static void memory_back(struct undoing *undoing)
 	     shared->undo.allocated && (count = set_run(shared, XEN_GFNS_ALLOCATED, &gfn));
 	     gfn += count) {
 		for (uint32_t i = 0; i < count; i++) {
-			/* It may not be there: written down, and not made. */
-			xen_pfn_t one = gfn + i;
-			for (unsigned try = 0; try < TRIES; try++)
-				if (!xc_domain_decrease_reservation_exact(
-					    undoing->tools->xc, shared->domid, 1, 0, &one))
-					break;
+			frame_away(undoing, gfn + i);
 			xen_gfn_set_remove(shared, XEN_GFNS_ALLOCATED, gfn + i);
 			xen_gfn_set_remove(shared, XEN_GFNS_DOOMED, gfn + i);
 		}
@@ -456,6 +467,13 @@ struct xen_undone xen_undo_watching(struct xen_shared *shared, const struct xen_
 			break;
 	}
 	return undoing.report;
+}
+
+void xen_undo_ring(struct xen_shared *shared, const struct xen_tools *tools)
+{
+	struct undoing undoing = {.shared = shared, .tools = tools};
+
+	ring_off(&undoing);
 }
 
 struct xen_undone xen_undo_all(struct xen_shared *shared, const struct xen_tools *tools)

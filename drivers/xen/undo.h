@@ -33,6 +33,9 @@ struct xen_undone xen_undo_watching(struct xen_shared *shared, const struct xen_
 /* All of it. Afterwards the ring's page is no longer Xen's. */
 struct xen_undone xen_undo_all(struct xen_shared *shared, const struct xen_tools *tools);
 
+/* The ring alone, of a start that failed: nothing else was changed, and nobody waits. */
+void xen_undo_ring(struct xen_shared *shared, const struct xen_tools *tools);
+
 /* One switch off; -1 and errno. */
 int xen_switch_off(xc_interface *xc, uint32_t domid, enum xen_switch which);
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "sign.h"
 #include "xen.h"
 
 #include <xen/hvm/params.h>
@@ -68,9 +69,9 @@ static enum vmi_status altp2m_on(struct xen *xen, struct vmi_error *err)
 		return fail_altp2m(xen, err);
 	if (on)
 		return vmi_fail(err, VMI_ERR_BUSY,
-				"another program uses the views of domain %u; if it is no more, "
-				"'vmi-live reset %u' frees the guest",
-				id, id);
+				"%s uses the views of domain %u; if it is no more, 'vmi-live reset "
+				"%u' frees the guest",
+				xen_watcher_find(id, xen->domain.uuid).name, id, id);
 	undo->altp2m = 1;
 	if (!xc_altp2m_set_domain_state(xen->xc, id, true))
 		return VMI_OK;

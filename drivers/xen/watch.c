@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frames.h"
 #include "quiet.h"
 #include "sign.h"
 #include "undo.h"
@@ -107,20 +108,9 @@ static void tools_close(struct watch *watch)
 
 static int ring_map(struct watch *watch)
 {
-	xen_pfn_t gfn = watch->shared->undo.ring_gfn;
-	int error = 0;
-	void *page = xenforeignmemory_map(watch->tools.fm, watch->shared->domid,
-					  PROT_READ | PROT_WRITE, 1, &gfn, &error);
-
-	if (page && error) {
-		xenforeignmemory_unmap(watch->tools.fm, page, 1);
-		page = NULL;
-	}
-	if (!page)
-		return error ? abs(error) : errno;
-	watch->tools.ring = page;
-	watch->since_ms = now_ms();
-	return 0;
+	watch->tools.ring = xen_frame_map(watch->tools.fm, watch->shared->domid,
+					  watch->shared->undo.ring_gfn, PROT_READ | PROT_WRITE);
+	return watch->tools.ring ? 0 : errno;
 }
 
 /* One word of the driver, or its silence. */
@@ -138,6 +128,7 @@ static enum verdict listen_once(struct watch *watch)
 		return GOODBYE;
 	if (word == XEN_WORD_RING)
 		reply = ring_map(watch);
+	watch->since_ms = now_ms();
 	if (send(watch->socket, &reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))
 		return DEAD;
 	return GO_ON;
@@ -147,9 +138,10 @@ static enum verdict listen_once(struct watch *watch)
 static bool is_stuck(struct watch *watch)
 {
 	const vm_event_sring_t *ring = watch->tools.ring;
+	uint32_t deadline = atomic_load(&watch->shared->deadline_ms);
 	uint64_t now = now_ms();
 
-	if (!ring || !watch->shared->deadline_ms)
+	if (!ring || !deadline)
 		return false;
 	uint32_t answered = __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE);
 	uint32_t asked = __atomic_load_n(&ring->req_prod, __ATOMIC_ACQUIRE);
@@ -158,14 +150,14 @@ static bool is_stuck(struct watch *watch)
 		watch->answered = answered;
 		watch->since_ms = now;
 	}
-	return now - watch->since_ms > watch->shared->deadline_ms;
+	return now - watch->since_ms > deadline;
 }
 
 static int tick_ms(const struct watch *watch)
 {
-	uint32_t tick = watch->shared->deadline_ms / 8;
+	uint32_t deadline = atomic_load(&watch->shared->deadline_ms), tick = deadline / 8;
 
-	if (!watch->tools.ring || !watch->shared->deadline_ms)
+	if (!watch->tools.ring || !deadline)
 		return -1;
 	return (int)(tick < TICK_MIN_MS ? TICK_MIN_MS : tick > TICK_MAX_MS ? TICK_MAX_MS : tick);
 }
@@ -173,13 +165,17 @@ static int tick_ms(const struct watch *watch)
 static enum verdict watch_on(struct watch *watch)
 {
 	for (;;) {
-		struct pollfd fds[] = {{watch->socket, POLLIN, 0}, {watch->process, POLLIN, 0}};
-		int ready = poll(fds, 2, tick_ms(watch));
+		struct pollfd fds[] = {{watch->socket, POLLIN, 0},
+				       {watch->process, POLLIN, 0},
+				       {watch->sign, POLLIN, 0}};
+		int ready = poll(fds, 3, tick_ms(watch));
 		enum verdict verdict = GO_ON;
 		if (ready > 0 && fds[0].revents)
 			verdict = listen_once(watch);
 		else if (ready > 0 && fds[1].revents)
 			verdict = DEAD;
+		else if (ready > 0 && fds[2].revents)
+			xen_sign_answer(watch->sign);
 		if (verdict == GO_ON && is_stuck(watch))
 			verdict = STUCK;
 		if (verdict != GO_ON)
@@ -223,7 +219,7 @@ int xen_guard_watch(int socket, int memory)
 	char word;
 	int error = shared_map(&watch, memory) ? tools_open(&watch) : EINVAL;
 
-	watch.sign = error ? -1 : xen_guard_sign(watch.shared->domid);
+	watch.sign = error ? -1 : xen_guard_sign(watch.shared->domid, watch.shared->uuid);
 
 	/* A process that the driver forked holds the socket open as well: ask for its life, too. */
 	struct ucred peer = {0};

@@ -55,6 +55,7 @@ struct xen_guard {
 	struct xen_shared *shared;
 	pid_t pid;
 	int socket, memory;
+	uint32_t deadline_ms;
 	bool released; /* someone has given the guest back for us: nothing may be done any more */
 	const char *why;
 };
@@ -126,6 +127,8 @@ void xen_change_end(struct xen *xen);
 /* The same around each look into the ring; starts nothing. */
 VMI_CHECKED enum vmi_status xen_hold(struct xen *xen, struct vmi_error *err);
 
+/* What the environment says, or the usual one. */
+uint32_t xen_deadline_usual(void);
 /* Tell the guardian something and hear what it has to say. */
 VMI_CHECKED enum vmi_status xen_guard_say(struct xen *xen, enum xen_word word,
 					  struct vmi_error *err);
@@ -188,8 +191,6 @@ void xen_page_put(void *self, struct vmi_page *page);
 enum vmi_status xen_run_next(void *self, vmi_gpa from, struct vmi_run *run, struct vmi_error *err);
 enum vmi_status xen_write(void *self, vmi_gpa gpa, const void *buf, size_t len,
 			  struct vmi_error *err);
-/* Is there memory? Maps it to see. */
-bool xen_page_exists(struct xen *xen, vmi_gfn gfn);
 
 enum vmi_status xen_registers_get(void *self, unsigned vcpu, struct vmi_registers *regs,
 				  struct vmi_error *err);
@@ -215,6 +216,7 @@ enum vmi_status xen_monitor_disable(void *self, const struct vmi_monitor *monito
 				    struct vmi_error *err);
 enum vmi_status xen_event_pending(void *self, size_t *count, struct vmi_error *err);
 enum vmi_status xen_event_overhead(void *self, uint64_t *nanoseconds, struct vmi_error *err);
+enum vmi_status xen_event_deadline(void *self, uint32_t milliseconds, struct vmi_error *err);
 enum vmi_status xen_event_take(void *self, int timeout_ms, int wake_fd, struct vmi_event *event,
 			       struct vmi_error *err);
 enum vmi_status xen_event_answer(void *self, const struct vmi_event *event,

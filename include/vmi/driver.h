@@ -35,12 +35,17 @@ struct vmi_source;
 VMI_API const char *vmi_source_name(const struct vmi_source *source);
 /** Fixed when it was opened. */
 VMI_API uint64_t vmi_source_size(const struct vmi_source *source);
-/** All of it, mapped until the source closes, or NULL: then vmi_source_read(). */
+/** All of it, mapped until the source closes, or NULL: then vmi_source_at(), vmi_source_read(). */
 VMI_API const uint8_t *vmi_source_map(const struct vmi_source *source);
+/**
+ * The `len` bytes at `offset` where they lie in memory in one piece, good until the source closes;
+ * else NULL, also when they end past the end: then vmi_source_read(), which says why.
+ */
+VMI_API const uint8_t *vmi_source_at(const struct vmi_source *source, uint64_t offset, size_t len);
 /**
  * Copy `len` bytes at `offset`; safe from any thread.
  *
- * VMI_ERR_CORRUPT  they end past the end of the source
+ * VMI_ERR_CORRUPT  they end past the end of the source, or a container cannot be unpacked there
  * VMI_ERR_IO       the host failed, or the file has become shorter
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_source_read(const struct vmi_source *source,
@@ -57,10 +62,58 @@ VMI_API uint64_t vmi_source_stretch(const struct vmi_source *source, uint64_t of
 
 /** What open() is given. Borrowed for the life of the driver's state. */
 struct vmi_target {
-	const char *name;                /**< as typed */
-	const struct vmi_source *source; /**< NULL when the target is no file */
+	const char *name; /**< as typed */
+	/** The image, out of its containers; NULL when the target is no file. */
+	const struct vmi_source *source;
 	/** Remember something odd for vmi_warning(); only during open(). */
 	void (*warn)(const struct vmi_target *target, const char *fmt, ...) VMI_PRINTF(2, 3);
+	/** Further files that were named, "a,b,c", in that order, out of their containers. */
+	const struct vmi_source *const *parts;
+	size_t part_count;
+	/**
+	 * Another file of the same image, such as memory beside registers, out of its containers;
+	 * only during open(). It closes after the driver. VMI_ERR_IO: it is not there;
+	 * VMI_ERR_UNSUPPORTED: the image is no file, so there is no beside.
+	 */
+	enum vmi_status (*part)(const struct vmi_target *target, const char *path,
+				const struct vmi_source **source, struct vmi_error *err);
+	const struct vmi_open_options *options; /**< never NULL; only during open() */
+};
+
+/** Tell the user's progress function, if there is one. */
+VMI_API void vmi_progress(const struct vmi_open_options *options, uint64_t done, uint64_t total);
+
+/* ---- containers ----------------------------------------------------------------------------- */
+
+/**
+ * A container: bytes around an image, such as gzip, read at random without unpacking all of it.
+ * What it holds may be a container again; the core peels them, then asks the drivers.
+ *
+ * `self` is `state_size` zeroed bytes, allocated and freed by the core. read() and at() are called
+ * by several threads at once.
+ */
+struct vmi_container_ops {
+	const char *name; /**< "gzip": goes before the name of the format, with a plus */
+	bool suffix;      /**< no: behind it, with a dash, as in "kdump-flattened" */
+	size_t state_size;
+	/** Is this one? `head` is the first `len` bytes, perhaps not all that there are. */
+	bool (*probe)(const uint8_t *head, size_t len);
+	/**
+	 * Find out the size of what is inside. `outer` outlives the state. Sets *map when all of
+	 * the content lies in memory. `warn` as in struct vmi_target, with `target`.
+	 */
+	enum vmi_status (*open)(void *self, const struct vmi_source *outer,
+				const struct vmi_target *target, uint64_t *size,
+				const uint8_t **map, struct vmi_error *err);
+	/** Exactly once after open(), failed or not. */
+	void (*close)(void *self);
+	/** Within the size. */
+	enum vmi_status (*read)(void *self, uint64_t offset, void *buf, size_t len,
+				struct vmi_error *err);
+	/** Optional: as vmi_source_at(), within the size. */
+	const uint8_t *(*at)(void *self, uint64_t offset, size_t len);
+	/** Optional: as vmi_source_stretch(). */
+	uint64_t (*stretch)(void *self, uint64_t offset, uint64_t end, bool *hole);
 };
 
 /**
@@ -73,8 +126,13 @@ struct vmi_target {
 struct vmi_driver_ops {
 	const char *name; /**< as typed after --driver, as printed in errors */
 	size_t state_size;
-	/** page.get, page.put, run_next and registers.get may run in several threads at once. */
+	/** The page group and registers.get may run in several threads at once. */
 	bool concurrent;
+	bool parts; /**< takes more than one file */
+	bool flat;  /**< does what vmi_open_options.layout says */
+	/** A pinned page is the guest's memory itself and changes in place, so that an event only
+	 * makes old which memory its gfn has. See vmi_page_cache_flush(). */
+	bool live;
 
 	/** Is this target mine? `head` is the first `len` bytes of the source, NULL when no file.
 	 */
@@ -101,6 +159,9 @@ struct vmi_driver_ops {
 		/** As vmi_run_next(). */
 		enum vmi_status (*run_next)(void *self, vmi_gpa from, struct vmi_run *run,
 					    struct vmi_error *err);
+		/** Optional: as vmi_absent_next(). */
+		enum vmi_status (*absent_next)(void *self, vmi_gpa from, struct vmi_run *run,
+					       struct vmi_error *err);
 	} page;
 
 	/** VMI_CAP_WRITE: within one page. */
@@ -141,6 +202,9 @@ struct vmi_driver_ops {
 					   struct vmi_error *err);
 		enum vmi_status (*pending)(void *self, size_t *count, struct vmi_error *err);
 		enum vmi_status (*overhead)(void *self, uint64_t *nanoseconds,
+					    struct vmi_error *err);
+		/** As vmi_event_deadline(); before anything is watched it takes nothing. */
+		enum vmi_status (*deadline)(void *self, uint32_t milliseconds,
 					    struct vmi_error *err);
 		/**
 		 * The next event, waiting up to timeout_ms (negative: for ever) or until `wake_fd`

@@ -20,9 +20,10 @@ extern "C" {
 struct vmi_target_entry {
 	uint32_t id;
 	unsigned vcpus;
-	char name[128]; /**< empty when it has none */
-	char type[8];   /**< "hvm", "pvh", "pv" */
-	char state[16]; /**< "running", "blocked", "paused", "shutdown", "crashed", "dying" */
+	char name[128];   /**< empty when it has none */
+	char type[8];     /**< "hvm", "pvh", "pv" */
+	char state[16];   /**< "running", "blocked", "paused", "shutdown", "crashed", "dying" */
+	uint32_t watcher; /**< the process that watches it, by this library; 0: none is known */
 };
 
 /**
@@ -36,8 +37,11 @@ VMI_API VMI_CHECKED enum vmi_status vmi_target_list(const char *driver,
 						    struct vmi_error *err);
 /**
  * Free a guest that another tool left monitored: its monitors, views and pauses end, its vcpus run.
- * Never while that tool still serves it. VMI_ERR_ARG, VMI_ERR_UNSUPPORTED: as for
- * vmi_target_list().
+ * Never while that tool still serves it. Frames that the tool added to the guest and a memory limit
+ * that it raised stay: they look like the guest's own.
+ *
+ * VMI_ERR_BUSY                     a tool that uses this library serves it; says which process
+ * VMI_ERR_ARG, VMI_ERR_UNSUPPORTED as for vmi_target_list()
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_target_rescue(const char *driver, const char *target,
 						      struct vmi_error *err);
@@ -266,6 +270,17 @@ VMI_API VMI_CHECKED enum vmi_status vmi_events_pending(struct vmi *vm, size_t *c
 						       struct vmi_error *err);
 /** Time spent with events, handlers included, since the target was opened. */
 VMI_API VMI_CHECKED enum vmi_status vmi_event_overhead(struct vmi *vm, uint64_t *nanoseconds,
+						       struct vmi_error *err);
+/**
+ * How long an event may wait for its answer. A process that takes longer is taken to hang: the
+ * guest is given back as if the handle were closed, and what is done with the handle afterwards
+ * answers VMI_ERR_GONE. 0: for ever. Where nothing is said a driver has a limit of its own; xen's
+ * is 700 ms, so that a hang is over within a second.
+ *
+ * It runs for handlers and for who answers later (vmi_event_take(), vmi_intercept_listen()) alike,
+ * and not while the guest is paused. Who thinks for longer pauses the guest, or says so here.
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_event_deadline(struct vmi *vm, uint32_t milliseconds,
 						       struct vmi_error *err);
 /**
  * Wait for events and answer each by `handler`. Returns after one batch: as many as were there.

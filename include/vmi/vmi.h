@@ -104,17 +104,32 @@ VMI_API const char *vmi_capability_name(unsigned capability);
 
 enum vmi_open_flags {
 	VMI_OPEN_NO_MAP = 1 << 0, /**< read the file, do not map it */
+	/** Keep the seek index of a compressed image in a file beside it, and use the one there. */
+	VMI_OPEN_KEEP_INDEX = 1 << 1,
+};
+
+/** A stretch of guest-physical memory and where a flat file holds it. */
+struct vmi_layout {
+	vmi_gpa gpa;
+	uint64_t size;
+	uint64_t offset; /**< in the file, or in what it holds when it is compressed */
 };
 
 /** How to open; all zero is the default. Set `size` to sizeof the struct. */
 struct vmi_open_options {
 	size_t size;
-	const char *driver;       /**< a driver's name, or NULL: chosen by content */
-	unsigned flags;           /**< enum vmi_open_flags */
-	unsigned need;            /**< capabilities without which opening fails */
-	size_t page_slots;        /**< page cache; 0: 8192 */
-	size_t translation_slots; /**< translation cache; 0: 8192 */
-	size_t string_limit;      /**< bytes; 0: 16 MiB */
+	const char *driver;              /**< a driver's name, or NULL: chosen by content */
+	unsigned flags;                  /**< enum vmi_open_flags */
+	unsigned need;                   /**< capabilities without which opening fails */
+	size_t page_slots;               /**< page cache; 0: 8192 */
+	size_t translation_slots;        /**< translation cache; 0: 8192 */
+	size_t string_limit;             /**< bytes; 0: 16 MiB */
+	const struct vmi_layout *layout; /**< of flat memory with holes squeezed out; borrowed */
+	size_t layout_count;             /**< 0: byte 0 is gpa 0 */
+	size_t unpack_bytes;             /**< cache of unpacked blocks of a container; 0: 64 MiB */
+	/** Told now and then of work that takes long, if given: `done` out of `total` bytes. */
+	void (*progress)(void *context, uint64_t done, uint64_t total);
+	void *progress_context;
 };
 
 /**
@@ -129,6 +144,18 @@ struct vmi_open_options {
 VMI_API VMI_CHECKED enum vmi_status vmi_open(struct vmi **vm, const char *target,
 					     const struct vmi_open_options *options,
 					     struct vmi_error *err);
+
+enum { VMI_LAYOUT_MAX = 2 };
+
+/**
+ * Does flat memory look as if the hole below 4 GiB had been squeezed out of it? Compares the map of
+ * memory that firmware gave the guest, where a copy of it is found, with the size of the image. On
+ * success `layout` is what to open it with. Takes up to a second.
+ *
+ * VMI_ERR_NOT_FOUND  nothing says so, or the target is no flat memory
+ */
+VMI_API VMI_CHECKED enum vmi_status
+vmi_layout_guess(struct vmi *vm, struct vmi_layout layout[VMI_LAYOUT_MAX], struct vmi_error *err);
 
 /** Open an image that lies in memory; the bytes are borrowed until the last handle is closed. */
 VMI_API VMI_CHECKED enum vmi_status vmi_open_memory(struct vmi **vm, const void *bytes, size_t len,
@@ -165,6 +192,7 @@ struct vmi_info {
 	uint64_t memory_bytes; /**< sum of all runs */
 	unsigned vcpus;        /**< whose registers can be asked for; 0 when unknown */
 	unsigned capabilities; /**< enum vmi_capability */
+	unsigned gpa_bits;     /**< MAXPHYADDR, where the target tells; 0: unknown */
 };
 
 /** Borrowed until the handle closes. */
@@ -191,6 +219,9 @@ VMI_API const char *vmi_feature(unsigned index);
 enum vmi_run_kind {
 	VMI_RUN_SAVED, /**< bytes are in the image */
 	VMI_RUN_ZERO,  /**< known to be zero: a hole of a sparse file */
+	/* Of vmi_absent_next(), and only there: */
+	VMI_RUN_EXCLUDED, /**< the guest had them, who wrote the image left them out */
+	VMI_RUN_CUT,      /**< they would be here, if the image were not cut short or incomplete */
 };
 
 /** A stretch of guest-physical memory; byte granular. */
@@ -206,6 +237,29 @@ struct vmi_run {
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_run_next(struct vmi *vm, vmi_gpa from, struct vmi_run *run,
 						 struct vmi_error *err);
+
+/**
+ * As vmi_run_next(), of what the guest had and the target does not hold, as far as the target
+ * tells: kinds VMI_RUN_EXCLUDED and VMI_RUN_CUT. What is in neither walk is a hole, or unknown.
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_absent_next(struct vmi *vm, vmi_gpa from,
+						    struct vmi_run *run, struct vmi_error *err);
+
+/** What a target says of a page. */
+enum vmi_page_state {
+	VMI_PAGE_SAVED,    /**< its bytes, or some of them, are held */
+	VMI_PAGE_ZERO,     /**< held, and known to be zero without a look at each byte */
+	VMI_PAGE_EXCLUDED, /**< left out by who wrote the image */
+	VMI_PAGE_CUT,      /**< lost: the image is cut short or incomplete */
+	VMI_PAGE_CORRUPT,  /**< held, but it cannot be unpacked */
+	VMI_PAGE_HOLE,     /**< not the guest's memory, as far as the target tells */
+};
+
+/** "saved", "zero", "excluded", "cut", "corrupt", "hole". Static. */
+VMI_API const char *vmi_page_state_name(enum vmi_page_state state);
+/** What the target says of the page at `gfn`. Unpacks it where that is the only way to know. */
+VMI_API VMI_CHECKED enum vmi_status
+vmi_page_state(struct vmi *vm, vmi_gfn gfn, enum vmi_page_state *state, struct vmi_error *err);
 
 /**
  * A pinned page: its bytes neither move nor leave until vmi_page_put(). A value on your stack.
@@ -534,6 +588,10 @@ struct vmi_cache_stats {
  * that need no caching because they lie in a mapping of the image. Pinned pages stay valid whatever
  * happens to the cache. Resizing rounds down to a number the table can have,
  * but not below 1. Flushing and turning off are never refused.
+ *
+ * Pages of a running guest are mappings: what is read is what is there now. Only where a guest
+ * gives a gfn other memory, as a balloon does, it may be up to 100 ms and an event ago; pausing,
+ * resuming and flushing see to that at once.
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_page_cache_enable(struct vmi *vm, struct vmi_error *err);
 VMI_API void vmi_page_cache_disable(struct vmi *vm);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* info: what an image is and holds. */
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli.h"
 #include "json.h"
+#include "layout.h"
 #include "text.h"
 
 /* What info says about paging, and what it has to warn of besides the image's own warnings. */
@@ -15,6 +17,7 @@ struct paging {
 	uint64_t root;
 	bool has_root;
 	struct vmi_error trouble; /* its text is empty when there is none */
+	struct vmi_error layout;  /* the same, of memory that seems to lie elsewhere */
 };
 
 /* How the mode was found: asked for, told by a vcpu's registers, or what the library says of a
@@ -123,15 +126,33 @@ static enum cli_status each_run(struct cli *cli)
 	return status && status != VMI_END ? cli_failure(cli, status, &err) : CLI_DELIVERED;
 }
 
+/* Flat memory does not say where it belongs; the guest in it may. */
+static void judge_layout(struct cli *cli, struct paging *paging)
+{
+	struct vmi_layout layout[VMI_LAYOUT_MAX];
+	char text[LAYOUT_TEXT];
+
+	if (vmi_layout_guess(cli->vm, layout, NULL))
+		return;
+	layout_print(layout, text);
+	snprintf(
+		paging->layout.text, sizeof(paging->layout.text),
+		"the layout looks shifted: the guest's map of memory goes on at 4 GiB, and the file "
+		"is as long as its memory without the hole below: try --layout %s",
+		text);
+}
+
 static const char *warning(const struct cli *cli, const struct paging *paging, unsigned index)
 {
-	unsigned count = 0;
+	const struct vmi_error *own[] = {&paging->trouble, &paging->layout};
 	const char *text;
+	unsigned count = 0;
 
 	while ((text = vmi_warning(cli->vm, count)) && count < index)
 		count++;
-	if (!text && count == index && paging->trouble.text[0])
-		text = paging->trouble.text;
+	for (unsigned i = 0; !text && i < sizeof(own) / sizeof(own[0]); i++)
+		if (own[i]->text[0] && count++ == index)
+			text = own[i]->text;
 	return text;
 }
 
@@ -226,6 +247,7 @@ static enum cli_status run(struct cli *cli)
 	enum cli_status status = find_paging(cli, &paging);
 	if (status)
 		return status;
+	judge_layout(cli, &paging);
 	return cli->out.json ? print_json(cli, &paging) : print_text(cli, &paging);
 }
 

@@ -26,6 +26,10 @@ static void print_json(struct out *out, const struct vmi_target_entry *entry)
 	json_size(out, entry->vcpus);
 	json_key(out, "state");
 	json_name(out, entry->state);
+	if (entry->watcher) {
+		json_key(out, "watcher");
+		json_size(out, entry->watcher);
+	}
 	json_end(out);
 }
 
@@ -34,6 +38,8 @@ static void print_text(struct out *out, const struct vmi_target_entry *entry)
 	out_format(out, "%5u  %-4s %5u  %-8s  ", entry->id, entry->type, entry->vcpus,
 		   entry->state);
 	text_put(out, entry->name, strlen(entry->name));
+	if (entry->watcher)
+		out_format(out, "  (watched by process %u)", entry->watcher);
 	out_line_end(out);
 }
 

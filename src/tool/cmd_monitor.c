@@ -74,6 +74,15 @@ static const char *why(struct monitor *monitor, enum vmi_status status)
 	return stop_asked(&monitor->stop) == STOP_TIME ? "duration" : "signal";
 }
 
+static enum vmi_status deadline_set(const struct monitor *monitor, struct vmi_error *err)
+{
+	const struct watch *watch = &monitor->watch;
+
+	if (!watch->has_deadline)
+		return VMI_OK;
+	return vmi_event_deadline(monitor->cli->vm, (uint32_t)watch->deadline_ms, err);
+}
+
 /* Everything on, the loop, everything off. */
 static enum cli_status watch(struct monitor *monitor)
 {
@@ -87,14 +96,20 @@ static enum cli_status watch(struct monitor *monitor)
 	struct vmi_error err;
 
 	tally->begun_ns = tally->second_ns = clock_ns();
-	enum vmi_status st = steps_begin(&monitor->steps, cli->vm, &monitor->watch, &err);
+	enum vmi_status st = deadline_set(monitor, &err);
+	if (!st)
+		st = steps_begin(&monitor->steps, cli->vm, &monitor->watch, &err);
 	if (st) {
 		enum cli_status failed = cli_failure(cli, st, &err);
 
 		if (vmi_state_reset(cli->vm, &err))
 			cli_say(cli, "%s", err.text);
-		return failed;
+		/* Nothing was delivered, for this is not a domain that can be watched now. */
+		return failed == CLI_PARTIAL ? CLI_TARGET : failed;
 	}
+	/* From here on nothing is missed, which whoever starts the guest's work wants to know. */
+	if (!cli_option(cli, OPT_QUIET))
+		cli_say(cli, "watching %s; Ctrl-C ends it", cli->target);
 	st = vmi_event_loop(cli->vm, &handler, monitor, TURN_MS, &err);
 	tally->ended_ns = clock_ns();
 	if (vmi_event_overhead(cli->vm, &tally->overhead_ns, NULL))
@@ -157,7 +172,8 @@ const struct command command_monitor = {
 		   OPTION(OPT_IO) | OPTION(OPT_DESCRIPTOR) | OPTION(OPT_VMEXIT) |
 		   OPTION(OPT_PRIVILEGED_CALL) | OPTION(OPT_MEM) | OPTION(OPT_VCPU) |
 		   OPTION(OPT_ROOT) | OPTION(OPT_RIP) | OPTION(OPT_COUNT_EVENTS) |
-		   OPTION(OPT_DURATION) | OPTION(OPT_REGISTERS) | OPTION(OPT_ACTION),
+		   OPTION(OPT_DURATION) | OPTION(OPT_DEADLINE) | OPTION(OPT_REGISTERS) |
+		   OPTION(OPT_ACTION),
 	.need = VMI_CAP_EVENT_CONTROL | VMI_CAP_VM_CONTROL,
 	.run = run,
 };

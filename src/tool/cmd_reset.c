@@ -21,7 +21,9 @@ const struct command command_reset = {
 	.args = "",
 	.summary = "free a guest that another tool left monitored",
 	.help = "Turn off monitors and views, answer what waits for an answer, and let the guest\n"
-		"run. For guests whose tool is dead or hangs: a tool that still works loses them.",
+		"run. For guests whose tool is dead or hangs: a tool that still works loses them,\n"
+		"unless it uses this library; then this is refused, and says which process it is.\n"
+		"Memory that the tool added and a memory limit that it raised stay.",
 	.target = TARGET_NAMED,
 	.run = run,
 };

@@ -31,6 +31,8 @@ struct watch {
 	enum vmi_action action;
 	uint64_t count;       /* 0: no end */
 	uint64_t duration_ns; /* 0: no end */
+	bool has_deadline;
+	uint64_t deadline_ms;
 	bool registers;
 };
 
@@ -65,7 +67,7 @@ bool steps_own(const struct steps *steps, const struct vmi_event *event);
 /* The answer; `asked` is whether the user's --action is meant. */
 struct vmi_response steps_answer(struct steps *steps, const struct vmi_event *event, bool asked);
 
-enum { TERMINAL_LINES = 1000 }; /* per second, which is more than eyes can follow */
+enum { TERMINAL_LINES = 200 }; /* per second: more than eyes follow, and each holds the guest up */
 
 /* What was seen. */
 struct tally {

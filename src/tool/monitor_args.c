@@ -274,7 +274,9 @@ static bool take_ends(struct cli *cli, struct watch *watch)
 {
 	const char *seconds = cli_option(cli, OPT_DURATION);
 
-	if (!cli_option_number(cli, OPT_COUNT_EVENTS, 1, UINT64_MAX, &watch->count))
+	watch->has_deadline = cli_option(cli, OPT_DEADLINE);
+	if (!cli_option_number(cli, OPT_COUNT_EVENTS, 1, UINT64_MAX, &watch->count) ||
+	    !cli_option_number(cli, OPT_DEADLINE, 0, UINT32_MAX, &watch->deadline_ms))
 		return false;
 	if (!seconds)
 		return true;

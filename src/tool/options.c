@@ -16,10 +16,13 @@ static const struct {
 	char letter;
 } table[OPT_COUNT] = {
 	[OPT_JSON] = {"json", NULL, "one JSON object per line", 'j'},
-	[OPT_QUIET] = {"quiet", NULL, "no progress bar", 'q'},
+	[OPT_QUIET] = {"quiet", NULL, "say only what goes wrong", 'q'},
 	[OPT_DRIVER] = {"driver", "NAME", "this driver, instead of the one that knows the content",
 			0},
 	[OPT_NO_MMAP] = {"no-mmap", NULL, "read the image instead of mapping it", 0},
+	[OPT_LAYOUT] = {"layout", "GPA:SIZE@OFFSET,...", "what lies where in flat memory", 0},
+	[OPT_KEEP_INDEX] = {"keep-index", NULL,
+			    "keep the seek index of a packed image in IMAGE.vmi-index", 0},
 	[OPT_HELP] = {"help", NULL, "this text", 'h'},
 	[OPT_VERSION] = {"version", NULL, "version, and what was built in", 'V'},
 	[OPT_ROOT] = {"root", "GPA", "the space below this page-table root (a CR3 value will do)",
@@ -59,11 +62,14 @@ static const struct {
 	[OPT_RIP] = {"rip", "FIRST[:LENGTH]", "only events of instructions at these addresses", 0},
 	[OPT_COUNT_EVENTS] = {"count", "N", "end after N events", 'c'},
 	[OPT_DURATION] = {"duration", "SECONDS", "end after this time", 'd'},
+	[OPT_DEADLINE] = {"deadline", "MS",
+			  "give the guest back when an answer takes longer; 0: never", 0},
 	[OPT_REGISTERS] = {"registers", NULL, "the registers that come with each event", 'r'},
 	[OPT_ACTION] = {"action", "ACTION",
 			"continue, deny, reinject, singlestep or emulate; see above", 0},
 	[OPT_OUTPUT] = {"output", "FILE", "the file to write", 'o'},
-	[OPT_FORMAT] = {"format", "FORMAT", "elf or raw", 0},
+	[OPT_FORMAT] = {"format", "FORMAT", "elf, raw, lime or kdump (elf)", 0},
+	[OPT_COMPRESS] = {"compress", "NAME", "none, zlib, lzo, snappy, zstd or lz4", 0},
 	[OPT_FORCE] = {"force", NULL, "replace FILE when it exists", 'f'},
 };
 

@@ -11,6 +11,8 @@ enum option_id {
 	OPT_QUIET,
 	OPT_DRIVER,
 	OPT_NO_MMAP,
+	OPT_LAYOUT,
+	OPT_KEEP_INDEX,
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_ROOT,
@@ -47,10 +49,12 @@ enum option_id {
 	OPT_RIP,
 	OPT_COUNT_EVENTS,
 	OPT_DURATION,
+	OPT_DEADLINE,
 	OPT_REGISTERS,
 	OPT_ACTION,
 	OPT_OUTPUT,
 	OPT_FORMAT,
+	OPT_COMPRESS,
 	OPT_FORCE,
 	OPT_COUNT
 };
@@ -61,7 +65,7 @@ enum option_id {
 /* Sets of options, for the tables of commands. */
 #define OPTIONS_GLOBAL                                                                             \
 	(OPTION(OPT_JSON) | OPTION(OPT_QUIET) | OPTION(OPT_DRIVER) | OPTION(OPT_NO_MMAP) |         \
-	 OPTION(OPT_HELP) | OPTION(OPT_VERSION))
+	 OPTION(OPT_KEEP_INDEX) | OPTION(OPT_HELP) | OPTION(OPT_VERSION))
 #define OPTIONS_VIRTUAL (OPTION(OPT_ROOT) | OPTION(OPT_VCPU) | OPTION(OPT_MODE))
 #define OPTIONS_SPACE   (OPTIONS_VIRTUAL | OPTION(OPT_PHYS))
 

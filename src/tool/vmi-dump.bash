@@ -4,8 +4,8 @@
 _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="info regs translate read string strings find maps"
-	local options="--json --quiet --driver --no-mmap --help"
+	local commands="info regs translate read string strings find maps convert"
+	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
 	local command= word i
 
 	COMPREPLY=()
@@ -36,15 +36,23 @@ _vmi_dump()
 		return
 		;;
 	--driver)
-		COMPREPLY=($(compgen -W "elf raw" -- "$cur"))
+		COMPREPLY=($(compgen -W "avml elf kdump lime qemu-migration raw vmware windows" -- "$cur"))
 		return
 		;;
-	--from)
+	--format)
+		COMPREPLY=($(compgen -W "elf raw lime kdump" -- "$cur"))
+		return
+		;;
+	--compress)
+		COMPREPLY=($(compgen -W "none zlib lzo snappy zstd lz4" -- "$cur"))
+		return
+		;;
+	--from | -o | --output)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex)
+	--layout | --root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex)
 		return
 		;;
 	esac
@@ -58,6 +66,7 @@ _vmi_dump()
 	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
+	convert) options+=" --output --format --compress --threads --force" ;;
 	esac
 
 	if [[ $cur == -* ]]; then

@@ -3,10 +3,12 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "layout.h"
 
 /*
  * What the handler of SIGBUS says. A signal handler can reach nothing but objects of static storage
@@ -41,17 +43,36 @@ static void watch_sigbus(const char *target)
 	sigaction(SIGBUS, &action, NULL);
 }
 
+/* The core tells how far unpacking has come, the bar is told how much was added. */
+static void show_unpacking(void *context, uint64_t done, uint64_t total)
+{
+	struct progress *progress = context;
+
+	if (progress->total != total || done < progress->done)
+		progress_begin(progress, "unpacking", total);
+	progress_add(progress, done - progress->done);
+}
+
 static enum cli_status image_open(struct cli *cli)
 {
 	struct vmi_open_options options = {
 		.size = sizeof(options),
 		.driver = cli_driver(cli),
-		.flags = cli_option(cli, OPT_NO_MMAP) ? VMI_OPEN_NO_MAP : 0,
+		.flags = (cli_option(cli, OPT_NO_MMAP) ? VMI_OPEN_NO_MAP : 0u) |
+			 (cli_option(cli, OPT_KEEP_INDEX) ? VMI_OPEN_KEEP_INDEX : 0u),
+		.progress = show_unpacking,
+		.progress_context = &cli->progress,
 	};
 	struct vmi_error err;
+	struct vmi_layout *layout = NULL;
 
+	if (!layout_parse(cli, &layout, &options.layout_count))
+		return CLI_USAGE;
+	options.layout = layout;
 	watch_sigbus(cli->target);
 	enum vmi_status status = vmi_open(&cli->vm, cli->target, &options, &err);
+	free(layout);
+	progress_hide(&cli->progress);
 	if (!status)
 		return CLI_DELIVERED;
 	cli_say(cli, "%s", err.text);
@@ -59,8 +80,8 @@ static enum cli_status image_open(struct cli *cli)
 }
 
 static const struct command *const commands[] = {
-	&command_info,    &command_regs, &command_translate, &command_read, &command_string,
-	&command_strings, &command_find, &command_maps,      NULL,
+	&command_info,    &command_regs, &command_translate, &command_read,    &command_string,
+	&command_strings, &command_find, &command_maps,      &command_convert, NULL,
 };
 
 static const struct program vmi_dump = {
@@ -68,7 +89,7 @@ static const struct program vmi_dump = {
 	.summary = "Look into the memory image of a machine: a crash dump, a core, a raw copy.",
 	.target = "IMAGE",
 	.commands = commands,
-	.options = OPTIONS_GLOBAL,
+	.options = OPTIONS_GLOBAL | OPTION(OPT_LAYOUT),
 	.open = image_open,
 };
 

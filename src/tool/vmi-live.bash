@@ -50,7 +50,11 @@ _vmi_live()
 		return
 		;;
 	--format)
-		COMPREPLY=($(compgen -W "elf raw" -- "$cur"))
+		COMPREPLY=($(compgen -W "elf raw lime kdump" -- "$cur"))
+		return
+		;;
+	--compress)
+		COMPREPLY=($(compgen -W "none zlib lzo snappy zstd lz4" -- "$cur"))
 		return
 		;;
 	--driver)
@@ -63,7 +67,7 @@ _vmi_live()
 		return
 		;;
 	--root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex | --mem | \
-		--rip | -c | --count | -d | --duration)
+		--rip | -c | --count | -d | --duration | --deadline)
 		return
 		;;
 	esac
@@ -80,9 +84,10 @@ _vmi_live()
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"
 		options+=" --hypercall=user --io --descriptor --vmexit --privileged-call --mem"
-		options+=" --vcpu --root --rip --count --duration --registers --action"
+		options+=" --vcpu --root --rip --count --duration --deadline --registers"
+		options+=" --action"
 		;;
-	snapshot) options+=" --output --format --force" ;;
+	snapshot) options+=" --output --format --compress --force" ;;
 	esac
 
 	if [[ $cur == -* ]]; then

@@ -29,7 +29,7 @@ static const struct program vmi_live = {
 	.target = "DOMAIN",
 	.driver = "xen",
 	.commands = commands,
-	.options = OPTIONS_GLOBAL & ~OPTION(OPT_NO_MMAP),
+	.options = OPTIONS_GLOBAL & ~(OPTION(OPT_NO_MMAP) | OPTION(OPT_KEEP_INDEX)),
 	.open = domain_open,
 };
 

@@ -22,3 +22,8 @@ echo
 "$build/test/bench/bench_read" "$elf"
 echo
 python3 "$here/cli.py" "$build/src/tool/vmi-dump" "$elf" "$raw" "$build/test/bench/bench_read"
+# The Xen driver's loop, over a fake of Xen: where its headers are.
+if [ -x "$build/test/fake_xen/bench_event" ]; then
+	echo
+	VMI_XEN_GUARD=$build/test/fake_xen/fake_vmi_xen_guard "$build/test/fake_xen/bench_event"
+fi

@@ -13,8 +13,9 @@ static bool ring_start(struct bare *b)
 	if (xc_hvm_param_get(b->xc, b->id, HVM_PARAM_MONITOR_RING_PFN, &value))
 		return false;
 	xen_pfn_t gfn = value;
-	xc_domain_populate_physmap_exact(b->xc, b->id, 1, 0, 0, &gfn);
 	b->ring = xenforeignmemory_map(b->fm, b->id, PROT_READ | PROT_WRITE, 1, &gfn, NULL);
+	if (!b->ring && !xc_domain_populate_physmap_exact(b->xc, b->id, 1, 0, 0, &gfn))
+		b->ring = xenforeignmemory_map(b->fm, b->id, PROT_READ | PROT_WRITE, 1, &gfn, NULL);
 	domctl.u.vm_event_op.op = XEN_VM_EVENT_ENABLE;
 	domctl.u.vm_event_op.mode = XEN_DOMCTL_VM_EVENT_OP_MONITOR;
 	if (!b->ring || xc_domctl(b->xc, &domctl))
@@ -38,7 +39,13 @@ bool bare_open(struct bare *b, uint32_t id)
 
 void bare_close(struct bare *b)
 {
+	uint64_t value = 0;
+
 	xc_monitor_disable(b->xc, b->id);
+	/* The page of the ring back, so that all is as before. */
+	xc_hvm_param_get(b->xc, b->id, HVM_PARAM_MONITOR_RING_PFN, &value);
+	xen_pfn_t gfn = value;
+	xc_domain_populate_physmap_exact(b->xc, b->id, 1, 0, 0, &gfn);
 	if (b->ring)
 		xenforeignmemory_unmap(b->fm, b->ring, 1);
 	xenevtchn_close(b->channel);

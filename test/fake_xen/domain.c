@@ -37,6 +37,7 @@ struct fake_entry *entry_new(struct fake_domain *d, uint64_t gfn)
 			entry = &d->p2m[i];
 	if (entry)
 		*entry = (struct fake_entry){.gfn = gfn, .access = d->default_access};
+	d->max_gfn = gfn > d->max_gfn ? gfn : d->max_gfn;
 	return entry;
 }
 
@@ -114,9 +115,10 @@ struct fake_domain *fake_domain_add(struct fake_machine *m, uint32_t id, const c
 			memcpy(frame_data(m, entry->frame) + at, &mark, sizeof(mark));
 		}
 	}
-	/* xenstore's page; that of the ring is not populated until somebody asks for it */
+	/* xenstore's page, and that of the ring, which whoever makes a domain puts there */
 	entry_new(d, FAKE_SPECIAL + 1)->frame = frame_new(m);
-	d->tot_pages = FAKE_RAM + 1;
+	entry_new(d, FAKE_SPECIAL + 2)->frame = frame_new(m);
+	d->tot_pages = FAKE_RAM + 2;
 	d->max_pages = d->tot_pages + 16; /* the toolstack leaves some room */
 	for (unsigned i = 0; i < vcpus; i++)
 		vcpu_init(&d->vcpus[i], i);
@@ -125,7 +127,8 @@ struct fake_domain *fake_domain_add(struct fake_machine *m, uint32_t id, const c
 
 /* ---- what libxenctrl says ------------------------------------------------------------------- */
 
-static void info_fill(const struct fake_domain *d, xc_domaininfo_t *info)
+static void info_fill(const struct fake_machine *m, const struct fake_domain *d,
+		      xc_domaininfo_t *info)
 {
 	bool paused = d->pauses;
 
@@ -143,6 +146,8 @@ static void info_fill(const struct fake_domain *d, xc_domaininfo_t *info)
 	info->max_vcpu_id = d->vcpu_count ? d->vcpu_count - 1 : XEN_INVALID_MAX_VCPU_ID;
 	info->handle[15] = (uint8_t)d->id;
 	info->handle[0] = d->other;
+	/* Domains of two machines differ: tests may run at the same time. */
+	memcpy(&info->handle[4], &m->owner, sizeof(m->owner) < 8 ? sizeof(m->owner) : 8);
 	info->gpaddr_bits = 39;
 	if (d->type == FAKE_HVM)
 		info->arch_config.emulation_flags = XEN_X86_EMU_ALL;
@@ -163,7 +168,7 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned max, xc_do
 		struct fake_domain *d = fake_domain(m, (uint32_t)id);
 
 		if (d)
-			info_fill(d, &info[n++]);
+			info_fill(m, d, &info[n++]);
 	}
 	call_end(m, 0);
 	return (int)n;

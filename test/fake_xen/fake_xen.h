@@ -138,7 +138,7 @@ struct fake_view {
 };
 
 struct fake_cr_monitor {
-	bool on, sync, onchange;
+	bool on, sync;
 	uint64_t mask;
 };
 
@@ -184,6 +184,7 @@ struct fake_domain {
 	unsigned pauses; /**< controller_pause_count */
 	unsigned vcpu_count;
 	uint64_t max_pages, tot_pages;
+	uint64_t max_gfn; /* that ever had memory, as Xen tells it */
 	uint64_t params[HVM_NR_PARAMS];
 	uint8_t default_access;
 	struct fake_entry p2m[FAKE_ENTRIES];

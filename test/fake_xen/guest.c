@@ -205,10 +205,8 @@ static enum outcome op_write_cr(struct fake_machine *m, struct fake_domain *d, s
 	const struct fake_cr_monitor *c = &d->monitors.cr[op->index];
 	uint64_t *place = cr_place(v, op->index);
 
-	/* Writes to CR0 and CR4 that change nothing do not even leave the guest (SDM 25.1.3). */
-	bool quiet = c->onchange || op->index == VM_EVENT_X86_CR0 || op->index == VM_EVENT_X86_CR4;
-	if (!d->ring.on || !c->on || (quiet && *place == op->value) ||
-	    (*place ^ op->value) & c->mask) {
+	/* Whatever was asked for, some bit that is not ignored has to change. */
+	if (!d->ring.on || !c->on || !((*place ^ op->value) & ~c->mask)) {
 		*place = op->value;
 		return OUT_DONE;
 	}

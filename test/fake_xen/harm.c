@@ -47,6 +47,13 @@ static bool domain_changed(const struct fake_domain *d, char *text, size_t size)
 	return what && snprintf(text, size, "%s", what) > 0;
 }
 
+/* The ring's page goes for as long as the ring is on, and another one comes. */
+static bool frame_same(const struct fake_domain *d, const struct fake_entry *is,
+		       const struct fake_entry *was)
+{
+	return is->frame == was->frame || is->gfn == d->params[HVM_PARAM_MONITOR_RING_PFN];
+}
+
 static bool memory_changed(struct fake_domain *d, const struct fake_baseline *b, char *text,
 			   size_t size)
 {
@@ -60,11 +67,13 @@ static bool memory_changed(struct fake_domain *d, const struct fake_baseline *b,
 				(unsigned long long)b->tot_pages) > 0;
 	if (d->default_access != XENMEM_access_rwx)
 		return snprintf(text, size, "default access %u", d->default_access) > 0;
-	for (unsigned i = 0; i < FAKE_ENTRIES; i++)
-		if (d->p2m[i].frame != b->p2m[i].frame || d->p2m[i].access != b->p2m[i].access)
+	for (unsigned i = 0; i < FAKE_ENTRIES; i++) {
+		const struct fake_entry *was = &b->p2m[i], *is = entry_find(d, was->gfn);
+		if (was->frame && !(is && frame_same(d, is, was) && is->access == was->access))
 			return snprintf(text, size, "gfn 0x%llx: frame %u access %u, were %u, %u",
-					(unsigned long long)d->p2m[i].gfn, d->p2m[i].frame,
-					d->p2m[i].access, b->p2m[i].frame, b->p2m[i].access) > 0;
+					(unsigned long long)was->gfn, is ? is->frame : 0,
+					is ? is->access : 0, was->frame, was->access) > 0;
+	}
 	return false;
 }
 

@@ -26,7 +26,6 @@ static int cr_monitor(struct fake_monitors *mon, const struct xen_domctl_monitor
 	mon->cr[index] = (struct fake_cr_monitor){
 		.on = to,
 		.sync = op->u.mov_to_cr.sync,
-		.onchange = op->u.mov_to_cr.onchangeonly,
 		.mask = op->u.mov_to_cr.bitmask,
 	};
 	return 0;

@@ -56,7 +56,11 @@ vcpu_entry:
 	xorl %eax, %eax
 	movl %eax, %fs
 	movl %eax, %gs
-	call vcpu_main
+	/* The selector that VCPUOP_initialise leaves in cs is 0, to which no interrupt returns. */
+	pushq $KERNEL_CS
+	pushq $1f
+	lretq
+1:	call vcpu_main
 1:	hlt
 	jmp 1b
 

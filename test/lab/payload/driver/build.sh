@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # build.sh DIR: the project and the test program, into the payload DIR.
 # $VMI_LAB_PARTS names the parts of the test program that are to run; besides the default ones there
-# are memory, detach, count (100,000 events), rate (beside a bare loop) and rescue, which take longer.
+# are some that take longer: detach, kill, rescue (every end that a watcher can have), count (100,000
+# events), rate (beside a bare loop).
 set -eu
 LAB=$(cd "$(dirname "$0")/../.." && pwd)
 . "$LAB/lib/common.sh"
@@ -19,5 +20,5 @@ DEBIAN_LIB=$CACHE/root/usr/lib/x86_64-linux-gnu
 	-l:libxenctrl.so.4.17 -l:libxenforeignmemory.so.1 -l:libxenevtchn.so.1 \
 	-Wl,-rpath-link,"$DEBIAN_LIB"
 "$LAB/bundle.sh" "$payload" "$program"
-echo "${VMI_LAB_PARTS:-reading events views control kill}" \
+echo "${VMI_LAB_PARTS:-reading events memory views loop control}" \
 	>"$payload/parts"

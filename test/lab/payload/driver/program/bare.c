@@ -13,6 +13,8 @@ struct bare {
 	vm_event_back_ring_t ring;
 	xenevtchn_handle *channel;
 	int port;
+	const volatile uint64_t *word; /* that is read at each event; NULL: none */
+	uint64_t sum;
 };
 
 static void answer(struct bare *bare)
@@ -23,6 +25,8 @@ static void answer(struct bare *bare)
 	memcpy(&request, RING_GET_REQUEST(&bare->ring, bare->ring.req_cons), sizeof(request));
 	bare->ring.req_cons++;
 	bare->ring.sring->req_event = bare->ring.req_cons + 1;
+	if (bare->word)
+		bare->sum += *bare->word;
 	response.version = VM_EVENT_INTERFACE_VERSION;
 	response.vcpu_id = request.vcpu_id;
 	response.reason = request.reason;
@@ -78,9 +82,9 @@ static void ring_init(struct bare *bare, vm_event_sring_t *page)
 #pragma GCC diagnostic pop
 }
 
-double bare_rate(struct bench *b, uint64_t count)
+double bare_rate(struct bench *b, uint64_t count, const volatile uint64_t *word)
 {
-	struct bare bare = {.channel = xenevtchn_open(NULL, 0)};
+	struct bare bare = {.channel = xenevtchn_open(NULL, 0), .word = word};
 	uint32_t id = b->guest.domid, remote = 0;
 	double rate = 0;
 	vm_event_sring_t *page = xc_monitor_enable(b->xc, id, &remote);
@@ -97,6 +101,7 @@ double bare_rate(struct bench *b, uint64_t count)
 	if (page) {
 		xc_monitor_disable(b->xc, id);
 		munmap(page, 4096);
+		ring_page_back(b);
 	}
 	if (bare.channel)
 		xenevtchn_close(bare.channel);

@@ -73,6 +73,8 @@ struct before {
 bool before_take(struct bench *b, struct before *before);
 /* Is the guest unmonitored, running and as it was? */
 bool before_same(struct bench *b, const struct before *before);
+/* libxenctrl's own way takes the page of the ring out of the guest for good: put it back. */
+void ring_page_back(struct bench *b);
 /* Nothing of ours is on. */
 bool is_free(struct bench *b, const struct before *before);
 
@@ -81,6 +83,8 @@ void part_reading(struct bench *b);
 void part_events(struct bench *b);
 void part_memory(struct bench *b);
 void part_views(struct bench *b);
+void part_no_views(struct bench *b); /* of a guest that is not configured for any */
+void part_loop(struct bench *b);
 void part_control(struct bench *b);
 void part_detach(struct bench *b);
 void part_kill(struct bench *b);
@@ -92,7 +96,8 @@ void part_amd(struct bench *b);
 /* Why a test cannot be shown on an AMD processor; NULL when it can. */
 const char *not_on_amd(const char *test);
 
-/* The same work, by libxenctrl alone: events a second, or 0. */
-double bare_rate(struct bench *b, uint64_t count);
+/* The same work, by libxenctrl alone: events a second, or 0. A word of the guest that is mapped may
+ * be read at each. */
+double bare_rate(struct bench *b, uint64_t count, const volatile uint64_t *word);
 
 #endif

@@ -310,9 +310,11 @@ static bool guardian_killed(struct bench *b)
 static bool rescued(struct bench *b)
 {
 	const struct watcher how = {.action = VMI_ACTION_FAST_SINGLESTEP};
-	xc_domaininfo_t info;
-	pid_t pid = watcher_start(b, &how);
+	xc_domaininfo_t before, info;
+	xen_pfn_t last;
 
+	HOLDS(xc_domain_getinfolist(b->xc, b->guest.domid, 1, &before) == 1);
+	pid_t pid = watcher_start(b, &how);
 	HOLDS(pid > 0);
 	wait_ms(40);
 	pid_t guardian = child_of(pid);
@@ -330,6 +332,10 @@ static bool rescued(struct bench *b)
 	HOLDS(obey(b, 0, LAB_OP_STATE) && obey(b, 1, LAB_OP_STATE));
 	HOLDS(xc_domain_getinfolist(b->xc, b->guest.domid, 1, &info) == 1);
 	HOLDS(!(info.flags & XEN_DOMINF_paused));
+	/* The frame that the watcher had added stays, the last of all: nobody else knows of it. */
+	HOLDS(info.tot_pages == before.tot_pages + 1);
+	HOLDS(!xc_domain_maximum_gpfn(b->xc, b->guest.domid, &last));
+	HOLDS(!xc_domain_decrease_reservation_exact(b->xc, b->guest.domid, 1, 0, &last));
 	return true;
 }
 
@@ -348,7 +354,6 @@ void part_detach(struct bench *b)
 	run_tests(b, tests, sizeof(tests) / sizeof(tests[0]));
 }
 
-/* At the very end, because a frame that the watcher had added stays: nobody knows of it. */
 void part_rescue(struct bench *b)
 {
 	static const struct test tests[] = {{"rescue", rescued}};

@@ -14,6 +14,7 @@ static const struct part {
 } parts[] = {
 	{"reading", part_reading, false}, {"events", part_events, false},
 	{"memory", part_memory, false},   {"views", part_views, false},
+	{"loop", part_loop, false},       {"no-views", part_no_views, false},
 	{"control", part_control, false}, {"detach", part_detach, true},
 	{"kill", part_kill, true},        {"count", part_count, false},
 	{"rate", part_rate, true},        {"rescue", part_rescue, true},

@@ -131,7 +131,7 @@ static bool general_registers(struct bench *b)
 	unsigned vcpu = b->guest.vcpus - 1;
 	struct lab_mailbox *m = mailbox(b, vcpu);
 	const uint64_t gpa = LAB_MAILBOX + vcpu * 4096ul;
-	struct vmi_registers regs = {0};
+	struct vmi_registers regs = {0}, general = {0};
 
 	lab_patterns(&m->in);
 	m->stop = 0;
@@ -143,10 +143,12 @@ static bool general_registers(struct bench *b)
 	m->stop = 1;
 	HOLDS(lab_end(&b->guest, vcpu, 1000));
 	WORKS(st);
+	vmi_registers_copy_gp(&general, &regs);
 	for (unsigned i = 0; i < 16; i++)
-		HOLDS(i == 4 || regs.value[order[i]] == (&m->in.rax)[i]);
-	HOLDS(regs.value[VMI_RIP] >= LAB_IMAGE && regs.value[VMI_RIP] < LAB_IMAGE_END);
-	HOLDS(regs.value[VMI_RSP] == m->out.rsp - 8); /* the operation is called */
+		HOLDS(i == 4 || general.value[order[i]] == (&m->in.rax)[i]);
+	HOLDS(general.value[VMI_RIP] >= LAB_IMAGE && general.value[VMI_RIP] < LAB_IMAGE_END);
+	HOLDS(general.value[VMI_RSP] == m->out.rsp - 8); /* the operation is called */
+	HOLDS(!vmi_register_has(&general, VMI_CR3));
 	return true;
 }
 

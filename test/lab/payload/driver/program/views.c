@@ -63,6 +63,12 @@ static bool access_of_view(struct bench *b)
 	return true;
 }
 
+static struct vmi_response emulate(struct watch *watch, const struct vmi_event *event)
+{
+	(void)watch, (void)event;
+	return vmi_response_action(VMI_ACTION_EMULATE);
+}
+
 /* The view's own access holds for every page of it. */
 static bool default_access(struct bench *b)
 {
@@ -280,4 +286,22 @@ void part_views(struct bench *b)
 	};
 
 	run_tests(b, tests, sizeof(tests) / sizeof(tests[0]));
+}
+
+static bool not_configured(struct bench *b)
+{
+	uint16_t view;
+
+	REFUSED(view_up(b, ALL, &view), VMI_ERR_UNSUPPORTED, "altp2m = \"external\"");
+	WORKS(vmi_access_set(b->vm, 0, GFN(LAB_SCRATCH), R | X, 0, &b->err));
+	struct watch *w = watch_new(b, emulate);
+	HOLDS(do_write(w, LAB_SCRATCH, 0) && w->count == 1);
+	return true;
+}
+
+void part_no_views(struct bench *b)
+{
+	static const struct test tests[] = {{"views-not-configured", not_configured}};
+
+	run_tests(b, tests, 1);
 }

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An ELF core of a machine: the form that QEMU's dump-guest-memory writes, which crash, drgn,
- * makedumpfile and others read, with a note more.
+ * Registers as notes, in the forms that crash, drgn, makedumpfile and others read, with one more.
  *
- *	ELF header | program headers, with room | section header 0 | notes | memory ...
- *
- * Notes: for each vcpu NT_PRSTATUS ("CORE", struct elf_prstatus of Linux' include/linux/elfcore.h)
- * and QEMU's ("QEMU", struct QEMUCPUState of its target/i386/arch_dump.c). Neither has EFER or the
+ * For each vcpu NT_PRSTATUS ("CORE", struct elf_prstatus of Linux' include/linux/elfcore.h) and
+ * QEMU's ("QEMU", struct QEMUCPUState of its target/i386/arch_dump.c). Neither has EFER or the
  * other MSRs, or can say that something is not known. Hence for each vcpu one of our own:
  *
  *	name "VMICORE", type 0x564d4943 (some readers look at types only), numbers little-endian
@@ -23,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapshot.h"
+#include "image_notes.h"
 
 enum {
 	PRSTATUS_SIZE = 336,
@@ -33,8 +30,6 @@ enum {
 	VMICORE_NAME = 24,
 	VMICORE_TYPE = 0x564d4943,
 	STRINGS_MAX = 16384,
-	SPARE_HEADERS = 1024,
-	PAGE = VMI_PAGE_SIZE,
 };
 
 static void put32(uint8_t *at, uint64_t value)
@@ -51,27 +46,25 @@ static void put64(uint8_t *at, uint64_t value)
 	memcpy(at, &little, sizeof(little));
 }
 
-/* ---- notes ---------------------------------------------------------------------------------- */
-
 static size_t padded(size_t size)
 {
 	return (size + 3) & ~(size_t)3;
 }
 
-static void add_note(struct snapshot_elf *elf, const char *name, uint32_t type, const void *desc,
+static void add_note(struct image_notes *notes, const char *name, uint32_t type, const void *desc,
 		     size_t size)
 {
 	size_t name_size = strlen(name) + 1;
 	size_t all = sizeof(Elf64_Nhdr) + padded(name_size) + padded(size);
 
-	uint8_t *grown = elf->failed ? NULL : realloc(elf->notes, elf->notes_size + all);
+	uint8_t *grown = notes->failed ? NULL : realloc(notes->bytes, notes->size + all);
 	if (!grown) {
-		elf->failed = true;
+		notes->failed = true;
 		return;
 	}
-	elf->notes = grown;
-	uint8_t *at = grown + elf->notes_size;
-	elf->notes_size += all;
+	notes->bytes = grown;
+	uint8_t *at = grown + notes->size;
+	notes->size += all;
 	memset(at, 0, all);
 	put32(at, name_size);
 	put32(at + 4, size);
@@ -86,7 +79,7 @@ static uint64_t value_of(const struct vmi_registers *regs, int reg)
 	return vmi_register_has(regs, (enum vmi_register)reg) ? regs->value[reg] : 0;
 }
 
-static void add_prstatus(struct snapshot_elf *elf, const struct vmi_registers *regs, unsigned vcpu)
+static void add_prstatus(struct image_notes *notes, const struct vmi_registers *regs, unsigned vcpu)
 {
 	/* struct user_regs_struct; its orig_rax, at 120 bytes, has no counterpart. */
 	static const int order[] = {
@@ -101,7 +94,7 @@ static void add_prstatus(struct snapshot_elf *elf, const struct vmi_registers *r
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (order[i] >= 0)
 			put64(desc + 112 + 8 * i, value_of(regs, order[i]));
-	add_note(elf, "CORE", NT_PRSTATUS, desc, sizeof(desc));
+	add_note(notes, "CORE", NT_PRSTATUS, desc, sizeof(desc));
 }
 
 static void qemu_segment(uint8_t *at, const struct vmi_registers *regs, int seg)
@@ -112,7 +105,7 @@ static void qemu_segment(uint8_t *at, const struct vmi_registers *regs, int seg)
 	put64(at + 16, value_of(regs, seg + VMI_SEGMENT_BASE));
 }
 
-static void add_qemu(struct snapshot_elf *elf, const struct vmi_registers *regs)
+static void add_qemu(struct image_notes *notes, const struct vmi_registers *regs)
 {
 	static const int general[] = {VMI_RAX, VMI_RBX, VMI_RCX, VMI_RDX, VMI_RSI, VMI_RDI,
 				      VMI_RSP, VMI_RBP, VMI_R8,  VMI_R9,  VMI_R10, VMI_R11,
@@ -136,7 +129,7 @@ static void add_qemu(struct snapshot_elf *elf, const struct vmi_registers *regs)
 	put64(desc + 416, value_of(regs, VMI_CR3));
 	put64(desc + 424, value_of(regs, VMI_CR4));
 	put64(desc + 432, value_of(regs, VMI_KERNEL_GS_BASE));
-	add_note(elf, "QEMU", 0, desc, sizeof(desc));
+	add_note(notes, "QEMU", 0, desc, sizeof(desc));
 }
 
 /* The reason's place among the strings; without room for it the empty one, which is at 0. */
@@ -151,7 +144,7 @@ static uint32_t add_string(char strings[STRINGS_MAX], size_t *used, const char *
 	return (uint32_t)(*used - size);
 }
 
-static void add_vmicore(struct snapshot_elf *elf, const struct vmi_registers *regs)
+static void add_vmicore(struct image_notes *notes, const struct vmi_registers *regs)
 {
 	uint8_t desc[VMICORE_HEAD + VMI_REGISTER_COUNT * VMICORE_ENTRY + STRINGS_MAX] = {0};
 	char strings[STRINGS_MAX] = "";
@@ -174,107 +167,42 @@ static void add_vmicore(struct snapshot_elf *elf, const struct vmi_registers *re
 	put32(desc + 8, used);
 	size_t size = VMICORE_HEAD + count * VMICORE_ENTRY;
 	memcpy(desc + size, strings, used);
-	add_note(elf, "VMICORE", VMICORE_TYPE, desc, size + used);
+	add_note(notes, "VMICORE", VMICORE_TYPE, desc, size + used);
 }
 
-bool snapshot_elf_notes(struct snapshot_elf *elf, struct vmi *vm, const struct vmi_registers *regs,
-			unsigned vcpus)
+/*
+ * Zeros in a note of others would be taken for registers: what they are for must be there. That of
+ * QEMU is about control registers, the kernel's is about the others.
+ */
+bool image_notes_make(struct image_notes *notes, struct vmi *vm, const struct vmi_registers *regs,
+		      unsigned vcpus)
 {
 	size_t len;
 	const char *vmcoreinfo = vmi_vmcoreinfo(vm, &len);
+	bool has_rip = vcpus, has_cr3 = vcpus;
 
-	*elf = (struct snapshot_elf){.machine = vmi_info(vm)->machine};
-	for (unsigned i = 0; i < vcpus; i++)
-		add_prstatus(elf, &regs[i], i);
-	for (unsigned i = 0; i < vcpus; i++)
-		add_qemu(elf, &regs[i]);
-	for (unsigned i = 0; i < vcpus; i++)
-		add_vmicore(elf, &regs[i]);
-	if (vmcoreinfo)
-		add_note(elf, "VMCOREINFO", 0, vmcoreinfo, len);
-	return !elf->failed;
-}
-
-void snapshot_elf_deinit(struct snapshot_elf *elf)
-{
-	free(elf->notes);
-}
-
-/* ---- headers -------------------------------------------------------------------------------- */
-
-static uint64_t section_at(const struct snapshot_elf *elf)
-{
-	return sizeof(Elf64_Ehdr) + elf->header_room * sizeof(Elf64_Phdr);
-}
-
-static uint64_t notes_at(const struct snapshot_elf *elf)
-{
-	return section_at(elf) + sizeof(Elf64_Shdr);
-}
-
-uint64_t snapshot_elf_start(struct snapshot_elf *elf, size_t stretches)
-{
-	/* Pages that turn out to be unreadable split what was thought to be one. */
-	elf->header_room = 1 + stretches + stretches / 4 + SPARE_HEADERS;
-	return (notes_at(elf) + elf->notes_size + PAGE - 1) / PAGE * PAGE;
-}
-
-static Elf64_Phdr program_header(uint32_t type, uint64_t offset, vmi_gpa gpa, uint64_t size)
-{
-	return (Elf64_Phdr){
-		.p_type = htole32(type),
-		.p_offset = htole64(offset),
-		.p_paddr = htole64(gpa),
-		.p_filesz = htole64(size),
-		.p_memsz = htole64(type == PT_NOTE ? 0 : size),
-	};
-}
-
-static void write_header(const struct snapshot_elf *elf, struct snapshot_file *file, uint64_t phoff,
-			 uint64_t count)
-{
-	/* More headers than 16 bits can count are counted by section 0 (System V ABI, chapter 4).
-	 */
-	bool many = count >= PN_XNUM;
-	Elf64_Shdr section = {.sh_info = htole32((uint32_t)count)};
-	Elf64_Ehdr header = {
-		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
-			    EV_CURRENT},
-		.e_type = htole16(ET_CORE),
-		.e_machine = htole16(elf->machine == VMI_MACHINE_X86 ? EM_386 : EM_X86_64),
-		.e_version = htole32(EV_CURRENT),
-		.e_phoff = htole64(phoff),
-		.e_shoff = htole64(many ? section_at(elf) : 0),
-		.e_ehsize = htole16(sizeof(header)),
-		.e_phentsize = htole16(sizeof(Elf64_Phdr)),
-		.e_phnum = htole16(many ? PN_XNUM : (uint16_t)count),
-		.e_shentsize = htole16(many ? sizeof(section) : 0),
-		.e_shnum = htole16(many ? 1 : 0),
-	};
-
-	if (many)
-		snapshot_file_write(file, section_at(elf), &section, sizeof(section));
-	snapshot_file_write(file, 0, &header, sizeof(header));
-}
-
-uint64_t snapshot_elf_finish(const struct snapshot_elf *elf, struct snapshot_file *file,
-			     const struct snapshot_list *memory, uint64_t end)
-{
-	/* Readers look behind the header first, so the end is for when there is no other way. */
-	bool fits = memory->count < elf->header_room;
-	uint64_t phoff = fits ? sizeof(Elf64_Ehdr) : (end + PAGE - 1) / PAGE * PAGE;
-	uint64_t at = phoff;
-	Elf64_Phdr header = program_header(PT_NOTE, notes_at(elf), 0, elf->notes_size);
-
-	for (size_t i = 0; i < memory->count; i++) {
-		snapshot_file_write(file, at, &header, sizeof(header));
-		at += sizeof(header);
-		header = program_header(PT_LOAD, memory->list[i].offset, memory->list[i].gpa,
-					memory->list[i].size);
+	*notes = (struct image_notes){0};
+	for (unsigned i = 0; i < vcpus; i++) {
+		has_rip = has_rip && vmi_register_has(&regs[i], VMI_RIP);
+		has_cr3 = has_cr3 && vmi_register_has(&regs[i], VMI_CR3);
 	}
-	snapshot_file_write(file, at, &header, sizeof(header));
-	at += sizeof(header);
-	write_header(elf, file, phoff, memory->count + 1);
-	snapshot_file_write(file, notes_at(elf), elf->notes, elf->notes_size);
-	return fits ? end : at;
+	for (unsigned i = 0; has_rip && i < vcpus; i++)
+		add_prstatus(notes, &regs[i], i);
+	for (unsigned i = 0; has_cr3 && i < vcpus; i++)
+		add_qemu(notes, &regs[i]);
+	for (unsigned i = 0; i < vcpus; i++)
+		add_vmicore(notes, &regs[i]);
+	if (vmcoreinfo) {
+		notes->vmcoreinfo_at =
+			notes->size + sizeof(Elf64_Nhdr) + padded(sizeof("VMCOREINFO"));
+		notes->vmcoreinfo_size = len;
+		add_note(notes, "VMCOREINFO", 0, vmcoreinfo, len);
+	}
+	return !notes->failed;
+}
+
+void image_notes_deinit(struct image_notes *notes)
+{
+	free(notes->bytes);
+	*notes = (struct image_notes){0};
 }

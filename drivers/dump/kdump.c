@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kdump-compressed dumps, as makedumpfile, QEMU and libvirt write them: page by page compressed,
+ * with bitmaps of which pages there are.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "codec.h"
+#include "kdump_set.h"
+#include "notes.h"
+#include "shared.h"
+
+struct kdump {
+	struct kdump_set set;
+	struct notes notes;
+	enum vmi_machine machine;
+	struct codec_pool codecs;
+	struct shared shared;
+};
+
+static bool kdump_probe(const struct vmi_target *target, const uint8_t *head, size_t len)
+{
+	(void)target;
+	return head && kdump_header_probe(head, len);
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static enum vmi_status sample(struct kdump *kdump, const struct vmi_target *target,
+			      struct vmi_error *err)
+{
+	struct codec_tools *tools = codec_tools_take(&kdump->codecs);
+	enum vmi_status st = VMI_OK;
+
+	if (!tools)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < kdump->set.count && !st; i++) {
+		struct kdump_part *part = kdump->set.parts[i];
+		const char *name = vmi_source_name(part->source);
+		st = kdump_part_sample(part, tools, err);
+		if (st)
+			st = vmi_wrap(err, st, "%s", name);
+		else if (part->header.status & KDUMP_INCOMPLETE)
+			target->warn(
+				target,
+				"%s is incomplete: who wrote it ran out of space, and pages are "
+				"lost",
+				name);
+		else if (part->broken)
+			target->warn(target,
+				     "%s is cut off: it ends at 0x%" PRIx64 ", and pages are lost",
+				     name, vmi_source_size(part->source));
+	}
+	codec_tools_put(&kdump->codecs, tools);
+	return st;
+}
+
+/* All parts have the same notes. */
+static enum vmi_status take_notes(struct kdump *kdump, const struct vmi_target *target,
+				  struct vmi_error *err)
+{
+	const struct kdump_part *part = kdump->set.parts[0];
+	const struct kdump_header *header = &part->header;
+	struct notes *notes = &kdump->notes;
+	enum vmi_status st = VMI_OK;
+
+	if (header->notes.size)
+		st = notes_add(notes, target, part->source, header->notes.offset,
+			       header->notes.size, 4, err);
+	if (!st && header->vmcoreinfo.size && !notes->vmcoreinfo)
+		st = notes_add_vmcoreinfo(notes, target, part->source, header->vmcoreinfo.offset,
+					  header->vmcoreinfo.size, err);
+	notes_finish(notes, target);
+	if (header->erased.size)
+		target->warn(target,
+			     "makedumpfile was told to erase data: where it did, memory reads as "
+			     "'X' instead");
+	return st;
+}
+
+static enum vmi_status kdump_open(void *self, const struct vmi_target *target, unsigned *caps,
+				  struct vmi_error *err)
+{
+	struct kdump *kdump = self;
+
+	shared_init(&kdump->shared);
+	if (!target->source)
+		return vmi_fail(err, VMI_ERR_ARG, "%s is not a file", target->name);
+	enum vmi_status st = kdump_set_open(&kdump->set, target, err);
+	if (!st)
+		st = sample(kdump, target, err);
+	if (!st)
+		st = take_notes(kdump, target, err);
+	if (st)
+		return st;
+	kdump->machine = kdump_header_machine(&kdump->set.parts[0]->header);
+	/* QEMU goes by the width of addresses; the notes say in which mode the CPUs were. */
+	if (kdump->machine == VMI_MACHINE_X86_64 && kdump->notes.prstatus32)
+		kdump->machine = VMI_MACHINE_X86;
+	if (!kdump->notes.vcpus)
+		*caps &= ~(unsigned)VMI_CAP_QUERY_REGISTERS;
+	return VMI_OK;
+}
+
+static void kdump_close(void *self)
+{
+	struct kdump *kdump = self;
+
+	kdump_set_close(&kdump->set);
+	notes_deinit(&kdump->notes);
+	shared_deinit(&kdump->shared);
+	codec_pool_deinit(&kdump->codecs);
+}
+
+static void kdump_info(void *self, struct vmi_info *info)
+{
+	const struct kdump *kdump = self;
+	const struct kdump_set *set = &kdump->set;
+	vmi_gfn end = pagemap_end(&set->had);
+	bool broken = false;
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		vmi_gfn its = pagemap_end(&set->parts[i]->dumped);
+		end = its > end ? its : end;
+		pages += set->parts[i]->descs;
+		broken |= set->parts[i]->broken;
+	}
+	info->format = "kdump";
+	info->machine = kdump->machine;
+	info->max_gfn = end ? end - 1 : 0;
+	info->memory_bytes = broken ? 0 : pages << VMI_PAGE_SHIFT; /* 0: the core counts */
+	info->vcpus = kdump->notes.vcpus;
+}
+
+static const char *kdump_vmcoreinfo(void *self, size_t *len)
+{
+	const struct kdump *kdump = self;
+
+	*len = kdump->notes.vmcoreinfo_len;
+	return kdump->notes.vmcoreinfo;
+}
+
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+/* Why a page cannot be had, although its address is one that the dump could hold. */
+static enum vmi_status absent(const struct kdump *kdump, const struct kdump_part *part, vmi_gfn gfn,
+			      struct vmi_error *err)
+{
+	const struct kdump_set *set = &kdump->set;
+	const struct kdump_header *header = &set->parts[0]->header;
+
+	if (!part && pagemap_has(&set->parts[0]->dumped, gfn))
+		return vmi_fail(err, VMI_ERR_NOT_SAVED,
+				"gfn 0x%" PRIx64 " is in a part of the split dump that is missing",
+				gfn);
+	if (pagemap_has(&set->had, gfn))
+		return vmi_fail(err, VMI_ERR_NOT_SAVED,
+				"gfn 0x%" PRIx64 " was left out by the dumper (dump level %" PRIu32
+				")",
+				gfn, header->dump_level);
+	return vmi_fail(err, VMI_ERR_NOT_SAVED, "no memory at gfn 0x%" PRIx64 " in this image",
+			gfn);
+}
+
+static enum vmi_status lost(const struct kdump_part *part, vmi_gfn gfn, bool written,
+			    struct vmi_error *err)
+{
+	if (!written)
+		return vmi_fail(err, VMI_ERR_NOT_SAVED,
+				"gfn 0x%" PRIx64
+				" was lost: the dump is incomplete, and was never finished",
+				gfn);
+	return vmi_fail(err, VMI_ERR_NOT_SAVED,
+			"gfn 0x%" PRIx64 " was cut off: the file ends at 0x%" PRIx64, gfn,
+			vmi_source_size(part->source));
+}
+
+/* Unpack a page into memory of our own, unless someone has done so just now. */
+static enum vmi_status unpack(struct kdump *kdump, const struct kdump_part *part, vmi_gfn gfn,
+			      const struct kdump_desc *desc, struct shared_page **out,
+			      struct vmi_error *err)
+{
+	struct shared_page *page = shared_find(&kdump->shared, part, desc->offset);
+
+	*out = page;
+	if (page)
+		return VMI_OK;
+	page = shared_page_get(&kdump->shared);
+	struct codec_tools *tools = page ? codec_tools_take(&kdump->codecs) : NULL;
+	if (!tools) {
+		shared_page_put(page);
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for gfn 0x%" PRIx64, gfn);
+	}
+	enum vmi_status st = kdump_part_unpack(part, desc, tools, page->bytes, err);
+	codec_tools_put(&kdump->codecs, tools);
+	if (st) {
+		shared_page_put(page);
+		return vmi_wrap(err, st, "gfn 0x%" PRIx64 " at file offset 0x%" PRIx64, gfn,
+				desc->offset);
+	}
+	shared_keep(&kdump->shared, part, desc->offset, page);
+	*out = page;
+	return VMI_OK;
+}
+
+static enum vmi_status kdump_page_get(void *self, vmi_gfn gfn, struct vmi_page *page,
+				      struct vmi_error *err)
+{
+	struct kdump *kdump = self;
+	const struct kdump_part *part = kdump_set_find(&kdump->set, gfn);
+	struct shared_page *own = NULL;
+	const uint8_t *data = NULL;
+	struct kdump_desc desc;
+
+	if (!part || !pagemap_has(&part->dumped, gfn))
+		return absent(kdump, part, gfn, err);
+	enum vmi_status st = kdump_part_desc(part, gfn, &desc, err);
+	if (st == VMI_END)
+		return lost(part, gfn, true, err);
+	if (st)
+		return vmi_wrap(err, st, "gfn 0x%" PRIx64, gfn);
+	enum kdump_place place = kdump_part_place(part, &desc);
+	if (place == KDUMP_CUT)
+		return lost(part, gfn, desc.offset, err);
+	if (place == KDUMP_ZERO)
+		data = kdump_zeros();
+	else if (!desc.flags && desc.size == KDUMP_BLOCK)
+		data = vmi_source_at(part->source, desc.offset, KDUMP_BLOCK);
+	if (!data) {
+		st = unpack(kdump, part, gfn, &desc, &own, err);
+		if (st)
+			return st;
+		data = own->bytes;
+	}
+	*page = (struct vmi_page){.data = data, .extent = VMI_PAGE_SIZE, .pin = own};
+	return VMI_OK;
+}
+
+static void kdump_page_put(void *self, struct vmi_page *page)
+{
+	(void)self;
+	shared_page_put(page->pin);
+}
+
+/* ---- runs ----------------------------------------------------------------------------------- */
+
+static void set_run(struct vmi_run *run, vmi_gpa from, vmi_gfn gfn, vmi_gfn end,
+		    enum vmi_run_kind kind)
+{
+	vmi_gpa start = gfn << VMI_PAGE_SHIFT;
+
+	start = from > start ? from : start;
+	*run = (struct vmi_run){
+		.gpa = start, .size = (end << VMI_PAGE_SHIFT) - start, .kind = kind};
+}
+
+/* The part with the first gfns from *gfn on, which moves there. NULL: there is none. */
+static const struct kdump_part *part_from(const struct kdump_set *set, vmi_gfn *gfn)
+{
+	const struct kdump_part *part = kdump_set_find(set, *gfn);
+
+	if (part || *gfn >= set->parts[0]->header.pages)
+		return part;
+	*gfn = kdump_set_gap_end(set, *gfn);
+	return kdump_set_find(set, *gfn);
+}
+
+static enum vmi_status kdump_run_next(void *self, vmi_gpa from, struct vmi_run *run,
+				      struct vmi_error *err)
+{
+	const struct kdump *kdump = self;
+	const struct kdump_part *part;
+	vmi_gfn gfn = from >> VMI_PAGE_SHIFT;
+
+	while ((part = part_from(&kdump->set, &gfn))) {
+		vmi_gfn end = part->header.end, stop;
+		enum kdump_place place;
+
+		gfn = pagemap_next_set(&part->dumped, gfn, end);
+		if (gfn == end)
+			continue;
+		enum vmi_status st = kdump_part_stretch(part, gfn, end, &stop, &place, err);
+		if (st)
+			return st;
+		if (place != KDUMP_CUT) {
+			set_run(run, from, gfn, stop,
+				place == KDUMP_ZERO ? VMI_RUN_ZERO : VMI_RUN_SAVED);
+			return VMI_OK;
+		}
+		gfn = stop;
+	}
+	return VMI_END;
+}
+
+/*
+ * What the guest had at `gfn` and is not here, of its bitmap: excluded, or, when the bitmap of the
+ * pages that were dumped has it, in a part that is missing. Else *stop is where to look next.
+ */
+static bool is_absent(const struct kdump_set *set, const struct kdump_part *part, vmi_gfn gfn,
+		      vmi_gfn end, vmi_gfn *stop, enum vmi_run_kind *kind)
+{
+	const struct pagemap *dumped = &(part ? part : set->parts[0])->dumped;
+
+	if (pagemap_has(dumped, gfn)) {
+		*stop = pagemap_next_clear(dumped, gfn, end);
+		*kind = VMI_RUN_CUT;
+		return !part;
+	}
+	vmi_gfn limit = pagemap_next_set(dumped, gfn, end);
+	if (pagemap_has(&set->had, gfn)) {
+		*stop = pagemap_next_clear(&set->had, gfn, limit);
+		*kind = VMI_RUN_EXCLUDED;
+		return true;
+	}
+	*stop = pagemap_next_set(&set->had, gfn, limit);
+	return false;
+}
+
+static enum vmi_status kdump_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
+					 struct vmi_error *err)
+{
+	const struct kdump *kdump = self;
+	const struct kdump_set *set = &kdump->set;
+	vmi_gfn gfn = from >> VMI_PAGE_SHIFT, stop;
+
+	for (; gfn < set->parts[0]->header.pages; gfn = stop) {
+		const struct kdump_part *part = kdump_set_find(set, gfn);
+		vmi_gfn end = part ? part->header.end : kdump_set_gap_end(set, gfn);
+		enum kdump_place place = KDUMP_HELD;
+		enum vmi_run_kind kind;
+		bool is = is_absent(set, part, gfn, end, &stop, &kind);
+
+		if (!is && part && part->broken && pagemap_has(&part->dumped, gfn)) {
+			enum vmi_status st = kdump_part_stretch(part, gfn, end, &stop, &place, err);
+			if (st)
+				return st;
+			is = place == KDUMP_CUT;
+		}
+		if (is) {
+			set_run(run, from, gfn, stop, kind);
+			return VMI_OK;
+		}
+	}
+	return VMI_END;
+}
+
+static enum vmi_status kdump_registers_get(void *self, unsigned vcpu, struct vmi_registers *regs,
+					   struct vmi_error *err)
+{
+	const struct kdump *kdump = self;
+
+	(void)err;
+	vcpu_registers(&kdump->notes.vcpu[vcpu], kdump->machine, regs);
+	return VMI_OK;
+}
+
+const struct vmi_driver_ops driver_kdump = {
+	.name = "kdump",
+	.state_size = sizeof(struct kdump),
+	.concurrent = true,
+	.parts = true,
+	.probe = kdump_probe,
+	.open = kdump_open,
+	.close = kdump_close,
+	.info = kdump_info,
+	.vmcoreinfo = kdump_vmcoreinfo,
+	.page = {.get = kdump_page_get,
+		 .put = kdump_page_put,
+		 .run_next = kdump_run_next,
+		 .absent_next = kdump_absent_next},
+	.registers = {.get = kdump_registers_get},
+};

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bitmaps of pages. The number of set bits is kept for every 512 pages, which is a cache line of
+ * bits: a 64 GiB guest costs 128 KiB, made in one pass, and a rank one line of each.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "pagemap.h"
+
+enum { GROUP = 512, WORD = 64, WORDS = GROUP / WORD };
+/* 64 TiB, which is what 46 address bits reach. More would be bits without end, not a machine. */
+static const uint64_t PAGES_MAX = UINT64_C(1) << 34;
+
+/* Word `i`, with bits that do not count cleared. */
+static uint64_t word(const struct pagemap *map, uint64_t i)
+{
+	uint64_t left = map->pages - i * WORD;
+	uint8_t tail[sizeof(uint64_t)] = {0};
+
+	if (left >= WORD)
+		return le64(map->bits + i * sizeof(uint64_t));
+	memcpy(tail, map->bits + i * sizeof(uint64_t), map->bytes - i * sizeof(uint64_t));
+	return le64(tail) & ((UINT64_C(1) << left) - 1);
+}
+
+static enum vmi_status count(struct pagemap *map, struct vmi_error *err)
+{
+	uint64_t words = (map->pages + WORD - 1) / WORD;
+
+	map->before = malloc((map->pages / GROUP + 1) * sizeof(*map->before));
+	if (!map->before)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the index of pages");
+	for (uint64_t i = 0; i < words; i++) {
+		if (i % WORDS == 0)
+			map->before[i / WORDS] = (uint32_t)map->count;
+		map->count += (unsigned)__builtin_popcountll(word(map, i));
+	}
+	if (map->pages % GROUP == 0)
+		map->before[map->pages / GROUP] = (uint32_t)map->count;
+	if (map->count > UINT32_MAX)
+		return vmi_fail(err, VMI_ERR_UNSUPPORTED, "it holds 0x%" PRIx64 " pages: too many",
+				map->count);
+	return VMI_OK;
+}
+
+enum vmi_status pagemap_open(struct pagemap *map, const struct vmi_source *source, uint64_t offset,
+			     uint64_t pages, struct vmi_error *err)
+{
+	enum vmi_status st = VMI_OK;
+
+	*map = (struct pagemap){0};
+	if (pages > PAGES_MAX)
+		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+				"its bitmap is of 0x%" PRIx64 " pages: more than 64 TiB of memory",
+				pages);
+	size_t bytes = (size_t)((pages + 7) / 8);
+	uint64_t size = vmi_source_size(source);
+	if (bytes > size || offset > size - bytes)
+		return vmi_fail(err, VMI_ERR_CORRUPT,
+				"it ends at 0x%" PRIx64
+				", inside its bitmap of pages (0x%zx bytes at 0x%" PRIx64 ")",
+				size, bytes, offset);
+	map->pages = pages;
+	map->bytes = bytes;
+	map->bits = vmi_source_at(source, offset, bytes);
+	if (!map->bits) {
+		map->bits = map->copy = malloc(bytes + 1);
+		if (!map->copy)
+			return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the map of pages");
+		st = vmi_source_read(source, offset, map->copy, bytes, err);
+	}
+	return st ? vmi_wrap(err, st, "the bitmap of pages") : count(map, err);
+}
+
+void pagemap_close(struct pagemap *map)
+{
+	free(map->before);
+	free(map->copy);
+	*map = (struct pagemap){0};
+}
+
+uint64_t pagemap_rank(const struct pagemap *map, vmi_gfn gfn)
+{
+	if (gfn >= map->pages)
+		return map->count;
+
+	uint64_t rank = map->before[gfn / GROUP];
+	uint64_t last = gfn / WORD;
+	for (uint64_t i = gfn / GROUP * WORDS; i < last; i++)
+		rank += (unsigned)__builtin_popcountll(le64(map->bits + i * sizeof(uint64_t)));
+	uint64_t below = (UINT64_C(1) << gfn % WORD) - 1;
+	return rank + (unsigned)__builtin_popcountll(word(map, last) & below);
+}
+
+/* The first bit from `gfn` on that differs from those of `same`, which is all zeros or all ones. */
+static vmi_gfn next(const struct pagemap *map, vmi_gfn gfn, vmi_gfn end, uint64_t same)
+{
+	vmi_gfn stop = end < map->pages ? end : map->pages;
+
+	while (gfn < stop) {
+		uint64_t differs = (word(map, gfn / WORD) ^ same) >> gfn % WORD;
+		if (differs) {
+			gfn += (unsigned)__builtin_ctzll(differs);
+			return gfn < end ? gfn : end;
+		}
+		gfn = (gfn / WORD + 1) * WORD;
+	}
+	/* What is past the bitmap is clear. */
+	return same && gfn < end ? (gfn < map->pages ? map->pages : gfn) : end;
+}
+
+vmi_gfn pagemap_next_set(const struct pagemap *map, vmi_gfn gfn, vmi_gfn end)
+{
+	return next(map, gfn, end, 0);
+}
+
+vmi_gfn pagemap_next_clear(const struct pagemap *map, vmi_gfn gfn, vmi_gfn end)
+{
+	return next(map, gfn, end, UINT64_MAX);
+}
+
+vmi_gfn pagemap_end(const struct pagemap *map)
+{
+	for (uint64_t i = (map->pages + WORD - 1) / WORD; i-- > 0;) {
+		uint64_t bits = word(map, i);
+		if (bits)
+			return i * WORD + WORD - (unsigned)__builtin_clzll(bits);
+	}
+	return 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* convert: the same memory and registers in another format. */
+
+#include <string.h>
+
+#include "image.h"
+#include "json.h"
+
+static enum cli_status convert(struct image *image)
+{
+	struct cli *cli = image->cli;
+	uint64_t begun = clock_ns();
+
+	enum cli_status status = image_list(image);
+	if (!status)
+		status = image_write(image);
+	bool kept = !status;
+	status = image_keep(image, status);
+	if (!kept || image->file.error)
+		return status;
+	if (!image->format->notes && vmi_info(cli->vm)->vcpus)
+		cli_say(cli, "note: %s images hold no registers; elf and kdump do",
+			image->format->name);
+	if (!cli->out.json) {
+		image_report_text(image);
+		out_format(&cli->out, "; %.3f s\n", (double)(clock_ns() - begun) / 1e9);
+		return status;
+	}
+	json_begin(&cli->out);
+	image_report_json(image);
+	json_key(&cli->out, "duration_ns");
+	json_size(&cli->out, clock_ns() - begun);
+	json_end(&cli->out);
+	return status;
+}
+
+static enum cli_status run(struct cli *cli)
+{
+	struct stop stop;
+	struct image image;
+
+	enum cli_status status = image_begin(&image, cli);
+	if (status) {
+		image_end(&image);
+		return status;
+	}
+	image.stop = &stop;
+	int failed = stop_begin(&stop, NULL, 0);
+	if (failed) {
+		cli_say(cli, "cannot wait for signals: %s", strerror(failed));
+		status = CLI_PARTIAL;
+	} else {
+		status = convert(&image);
+		stop_end(&stop);
+	}
+	image_end(&image);
+	return status;
+}
+
+const struct command command_convert = {
+	.name = "convert",
+	.args = "",
+	.summary = "the same memory and registers in another format",
+	.help = "Write what the image holds into FILE, which appears when it is complete, or not at\n"
+		"all. elf and kdump hold every register that the image has, and what it left out;\n"
+		"raw and lime hold memory alone. Pages of a kdump are compressed by zlib, lzo,\n"
+		"snappy or zstd; around the other formats goes lz4 or zstd, in blocks and with an\n"
+		"index, so that vmi-dump opens the result at once and reads it at random.",
+	.options = OPTION(OPT_OUTPUT) | OPTION(OPT_FORMAT) | OPTION(OPT_COMPRESS) |
+		   OPTION(OPT_THREADS) | OPTION(OPT_FORCE),
+	.need = VMI_CAP_READ,
+	.run = run,
+};
