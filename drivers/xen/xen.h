@@ -38,6 +38,7 @@ struct xen_domain {
 	uint32_t vcpus;
 	uint64_t max_gfn;
 	uint64_t pages; /* that the domain had when it was opened */
+	bool ept;       /* Intel's second-stage tables: page access, views, VM exits */
 };
 
 /* Where there is memory: found when it is first asked for. */
