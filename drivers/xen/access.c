@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "frames.h"
 #include "xen.h"
 
 enum { ACCESS_ALL = VMI_ACCESS_R | VMI_ACCESS_W | VMI_ACCESS_X };
@@ -79,7 +80,7 @@ enum vmi_status xen_access_get_page(struct xen *xen, uint16_t view, vmi_gfn gfn,
 		return VMI_OK;
 	/* Nobody takes events, so nothing is restricted: Xen then lifts what was at the first try.
 	 */
-	if (!view && errno == ENODEV && xen_page_exists(xen, gfn)) {
+	if (!view && errno == ENODEV && xen_frame_exists(xen->fm, id, gfn) == 1) {
 		*access = XENMEM_access_rwx;
 		return VMI_OK;
 	}
