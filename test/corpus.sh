@@ -6,7 +6,7 @@
 #
 # CORPUS (or $VMI_CORPUS) is a folder of packed images, NAME.qemu.elf.xz and NAME.*.kdump.xz beside
 # NAME.truth.json.xz, or a machine's folder with truth.json and the images it names, of which those
-# are taken that this version can open. A raw and a LiME image are made of each packed one, too; and
+# are taken that this version can open. A raw and a LiME image are made of each packed one, too, and each kind of container; and
 # where a machine has memory above 4 GiB, one whose hole is squeezed out, which is read by the layout
 # that info proposes. All are held against the ELF file of the same instant, page by page. Exit
 # status 77: there is no corpus.
@@ -143,6 +143,15 @@ check_squeezed()
 	images=$((images + 1))
 }
 
+# same_packed IMAGE: it holds the same in each container whose tool is there.
+same_packed()
+{
+	for tool in "gzip -1" "lz4 -q -1" "lz4 -q -1 -B4 -BD" "lz4 -q -l" "zstd -q -3"; do
+		command -v "${tool%% *}" >/dev/null || continue
+		$tool -c <"$1" >"$work/packed" && same "$1" "$work/packed"
+	done
+}
+
 for packed in "$corpus"/*.qemu.elf.xz; do
 	[ -e "$packed" ] || continue
 	name=$(basename "$packed" .qemu.elf.xz)
@@ -156,6 +165,8 @@ for packed in "$corpus"/*.qemu.elf.xz; do
 	check "$work/$name.qemu.elf" "$work/truth.json"
 	check "$work/$name.raw" "$work/truth.json" all
 	check "$work/$name.lime" "$work/truth.json" all
+	check "$packed" "$work/truth.json" all
+	same_packed "$work/$name.qemu.elf"
 	for dump in "$corpus/$name".*.kdump.xz; do
 		[ -e "$dump" ] || continue
 		image=$work/$(basename "$dump" .xz)
@@ -173,6 +184,13 @@ if [ -e "$corpus/truth.json" ]; then
 		"$corpus"/*.kdump "$corpus"/*.flat; do
 		[ -e "$image" ] || continue
 		check "$image" "$corpus/truth.json"
+		[ ! -e "$corpus/qemu.elf" ] || same "$corpus/qemu.elf" "$image"
+	done
+	# Not by the program, which would unpack each of them for each of its many runs.
+	for image in "$corpus"/*.gz "$corpus"/*.lz4 "$corpus"/*.zst; do
+		[ -e "$image" ] || continue
+		images=$((images + 1))
+		"$test_truth" "$image" "$corpus/truth.json" all || failed=$((failed + 1))
 		[ ! -e "$corpus/qemu.elf" ] || same "$corpus/qemu.elf" "$image"
 	done
 	if [ -e "$corpus/qemu.elf" ] && [ -e "$corpus/phys.raw" ] &&

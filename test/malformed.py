@@ -28,6 +28,7 @@ import struct
 import sys
 
 import malformed_kdump
+import malformed_packed
 import malformed_streams
 import malformed_xen
 
@@ -555,6 +556,7 @@ def main(arguments):
     malformed_kdump.write_all(out, MEMORY, NOTES, GOOD, rng)
     malformed_streams.add(out, rng, MEMORY, ROOT, GOOD)
     others(out)
+    malformed_packed.write(out, MEMORY, elf(), rng)
     malformed_xen.write(out, MEMORY, BEHIND[:2])
     with open(marker, "w") as file:
         json.dump(out.manifest, file, indent=1)

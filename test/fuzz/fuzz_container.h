@@ -21,11 +21,11 @@ static inline void fuzz_quiet(const struct vmi_target *target, const char *fmt, 
 
 static inline void fuzz_reads(const struct vmi_container_ops *ops, void *self, uint64_t size)
 {
-	enum { LEN = 3000, STEPS = 24 };
+	enum { LEN = 3000, STEPS = 8 };
 	uint8_t there[LEN], back[LEN];
 
 	for (unsigned i = 0; i < STEPS; i++) {
-		uint64_t offset = size / STEPS * ((i * 7) % STEPS);
+		uint64_t offset = size / STEPS * ((i * 5 + 7) % STEPS);
 		size_t len = size - offset < LEN ? (size_t)(size - offset) : LEN;
 		struct vmi_error err = {0};
 		enum vmi_status st = ops->read(self, offset, there, len, &err);
