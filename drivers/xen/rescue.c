@@ -106,7 +106,8 @@ static enum vmi_status access_back(struct xen *xen, struct vmi_error *err)
 
 	for (size_t i = 0; !st && ok && i < xen->runs.count; i++)
 		ok = access_of_run(xen, &xen->runs.run[i]);
-	if (!ok)
+	/* EINVAL: there is no EPT, so no page can be restricted. */
+	if (!ok && errno != EINVAL)
 		st = xen_fail(err, "giving the pages of domain %u their access back",
 			      xen->domain.id);
 	free(xen->runs.run);
