@@ -63,7 +63,7 @@ static enum vmi_status fail_view(uint16_t view, struct vmi_error *err)
 static enum vmi_status fail_page(const struct xen *xen, const char *what, vmi_gfn gfn,
 				 struct vmi_error *err)
 {
-	if (errno == ESRCH || errno == EINVAL || errno == ENOENT)
+	if (errno == ESRCH || errno == EINVAL || errno == ENOENT || errno == ENODEV)
 		return vmi_fail(err, VMI_ERR_NOT_FOUND,
 				"gfn 0x%" PRIx64 " of domain %u is no memory", gfn, xen->domain.id);
 	return xen_fail(err, "%s the access of gfn 0x%" PRIx64, what, gfn);
@@ -78,9 +78,9 @@ enum vmi_status xen_access_get_page(struct xen *xen, uint16_t view, vmi_gfn gfn,
 
 	if (!failed)
 		return VMI_OK;
-	/* Nobody takes events, and Xen does not say: what there is it would lift at the first try.
+	/* Nobody takes events, so nothing is restricted: Xen then lifts what was at the first try.
 	 */
-	if (!view && errno == ENODEV && xen_frame_exists(xen->fm, id, gfn) > 0) {
+	if (!view && errno == ENODEV && xen_frame_exists(xen->fm, id, gfn) == 1) {
 		*access = XENMEM_access_rwx;
 		return VMI_OK;
 	}

@@ -97,7 +97,8 @@ static bool access_of_run(struct xen *xen, const struct xen_run *run)
 	return access_lift(xen, first, &count) && ok;
 }
 
-/* Without EPT Xen says that nothing can be restricted. */
+/* While there is a ring: else Xen does not tell, and gives a page its access back itself, but only
+ * when it is first violated. */
 static enum vmi_status access_back(struct xen *xen, struct vmi_error *err)
 {
 	enum vmi_status st = xen_runs_find(xen, err);
@@ -105,6 +106,7 @@ static enum vmi_status access_back(struct xen *xen, struct vmi_error *err)
 
 	for (size_t i = 0; !st && ok && i < xen->runs.count; i++)
 		ok = access_of_run(xen, &xen->runs.run[i]);
+	/* EINVAL: there is no EPT, so no page can be restricted. */
 	if (!ok && errno != EINVAL)
 		st = xen_fail(err, "giving the pages of domain %u their access back",
 			      xen->domain.id);
@@ -112,8 +114,7 @@ static enum vmi_status access_back(struct xen *xen, struct vmi_error *err)
 	return st;
 }
 
-/* By a ring of our own, in case that the first try ended without one: with it Xen tells what is
- * restricted, and takes answers. */
+/* With a ring of our own: the one that was is gone with those who served it. */
 static enum vmi_status events_free(struct xen *xen, struct vmi_error *err)
 {
 	bool ok = ring_open(xen);
@@ -128,9 +129,7 @@ static enum vmi_status events_free(struct xen *xen, struct vmi_error *err)
 	if (xen->ring.page)
 		xenforeignmemory_unmap(xen->fm, xen->ring.page, 1);
 	errno = error;
-	if (st || ok)
-		return st;
-	return xen_fail(err, "letting the vcpus of domain %u go", xen->domain.id);
+	return ok ? st : xen_fail(err, "letting the vcpus of domain %u go", xen->domain.id);
 }
 
 /* With the guest standing still. Failures mean that there was nothing to turn off. */
