@@ -22,7 +22,7 @@ static unsigned peek(const struct forward *in, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		size_t bit = in->at + i;
 		if (bit / 8 < in->len)
-			value |= (in->bytes[bit / 8] >> bit % 8 & 1u) << i;
+			value |= ((unsigned)in->bytes[bit / 8] >> bit % 8 & 1) << i;
 	}
 	return value;
 }
