@@ -14,8 +14,7 @@
 #include "packed.h"
 #include "source.h"
 
-/* ---- content and files ------------------------------------------------------------------------
- */
+/* ---- content and files ------------------------------------------------------------------ */
 
 static void page_fill(uint8_t *page, uint64_t number, uint64_t *random)
 {
@@ -135,8 +134,7 @@ uint8_t *file_read(const char *folder, const char *name, size_t *size)
 	return bytes;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening ---------------------------------------------------------------------------- */
 
 static void keep_warning(const struct vmi_target *target, const char *fmt, ...) VMI_PRINTF(2, 3);
 
@@ -201,8 +199,7 @@ void packed_close(struct packed *p)
 	*p = (struct packed){0};
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 static struct seek *seek_of(struct packed *p)
 {
@@ -321,8 +318,7 @@ void packed_check_cost(struct packed *p)
 	}
 }
 
-/* ---- fixtures ---------------------------------------------------------------------------------
- */
+/* ---- fixtures --------------------------------------------------------------------------- */
 
 int fixture_setup(void **state)
 {

@@ -12,8 +12,7 @@
 
 extern const struct vmi_container_ops container_gzip, container_zlib;
 
-/* ---- what tools write -------------------------------------------------------------------------
- */
+/* ---- what tools write ------------------------------------------------------------------- */
 
 static void of_gzip(void **state)
 {
@@ -41,8 +40,7 @@ static void of_members(void **state)
 		">packed; tail -c +3001 image | gzip -c >>packed");
 }
 
-/* ---- what there may be ------------------------------------------------------------------------
- */
+/* ---- what there may be ------------------------------------------------------------------ */
 
 static uint8_t *deflate_all(const uint8_t *content, size_t size, int level, int strategy, int bits,
 			    size_t *len)
@@ -188,8 +186,7 @@ static void of_zlib(void **state)
 	memcpy(f->content, saved, 4);
 }
 
-/* ---- what is broken ---------------------------------------------------------------------------
- */
+/* ---- what is broken --------------------------------------------------------------------- */
 
 static void garbage_behind(void **state)
 {
@@ -289,8 +286,7 @@ static void damaged_silently(void **state)
 	free(packed);
 }
 
-/* ---- bounds -----------------------------------------------------------------------------------
- */
+/* ---- bounds ----------------------------------------------------------------------------- */
 
 /* 1 GiB of zeros in 1 MiB: the memory that is used does not grow with it. */
 static void bomb(void **state)
@@ -321,8 +317,7 @@ static void small_cache(void **state)
 	packed_close(&p);
 }
 
-/* ---- the index in a file ----------------------------------------------------------------------
- */
+/* ---- the index in a file ---------------------------------------------------------------- */
 
 static unsigned steps;
 

@@ -13,8 +13,7 @@
 
 extern const struct vmi_container_ops container_lz4;
 
-/* ---- what the tool writes ---------------------------------------------------------------------
- */
+/* ---- what the tool writes --------------------------------------------------------------- */
 
 static void of_independent(void **state)
 {
@@ -60,8 +59,7 @@ static void of_frames(void **state)
 			   "tail -c +5100011 image | lz4 -q -B7; skip; } >packed");
 }
 
-/* ---- what there may be: blocks that are not full ----------------------------------------------
- */
+/* ---- what there may be: blocks that are not full ---------------------------------------- */
 
 static size_t frame_make(const uint8_t *content, size_t size, const LZ4F_preferences_t *how,
 			 uint8_t *to, size_t room)
@@ -102,8 +100,7 @@ static void of_short_blocks(void **state)
 	free(packed);
 }
 
-/* ---- an index behind it -----------------------------------------------------------------------
- */
+/* ---- an index behind it ----------------------------------------------------------------- */
 
 enum { BLOCK = 256 << 10 };
 
@@ -189,8 +186,7 @@ static void of_wrong_index(void **state)
 	free(packed);
 }
 
-/* ---- what is broken ---------------------------------------------------------------------------
- */
+/* ---- what is broken --------------------------------------------------------------------- */
 
 static uint8_t *packed_by(struct fixture *f, const char *command, size_t *len)
 {
@@ -321,8 +317,7 @@ static void index_kept(void **state)
 	}
 }
 
-/* ---- the hash ---------------------------------------------------------------------------------
- */
+/* ---- the hash --------------------------------------------------------------------------- */
 
 /* Each length of the last stripe, in pieces of each size; the frames of the tool have the others.
  */

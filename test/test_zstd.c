@@ -17,8 +17,7 @@ static const struct seek *seek_in(const struct packed *p)
 	return p->self;
 }
 
-/* ---- what the tools write ---------------------------------------------------------------------
- */
+/* ---- what the tools write --------------------------------------------------------------- */
 
 static void of_zstd(void **state)
 {
@@ -66,8 +65,7 @@ static void places_inside(void **state)
 	packed_close(&p);
 }
 
-/* ---- the seek table ---------------------------------------------------------------------------
- */
+/* ---- the seek table --------------------------------------------------------------------- */
 
 enum { FRAME = 300000 };
 
@@ -130,8 +128,7 @@ static void of_table(void **state)
 	free(packed);
 }
 
-/* ---- what is broken ---------------------------------------------------------------------------
- */
+/* ---- what is broken --------------------------------------------------------------------- */
 
 static void cut_off(void **state)
 {
@@ -266,8 +263,7 @@ static void index_kept(void **state)
 	}
 }
 
-/* ---- what is followed from block to block -----------------------------------------------------
- */
+/* ---- what is followed from block to block ----------------------------------------------- */
 
 /* A dictionary of the state at the beginning is one for zstd, too. */
 static void dictionary(void **state)

@@ -67,8 +67,7 @@ void blocks_destroy(struct blocks *blocks)
 	free(blocks);
 }
 
-/* ---- with the lock held -----------------------------------------------------------------------
- */
+/* ---- with the lock held ----------------------------------------------------------------- */
 
 static struct block **bucket_of(struct blocks *blocks, uint64_t index)
 {
@@ -155,8 +154,7 @@ static struct block *block_add(struct blocks *blocks, uint64_t index, size_t len
 	return block;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 /* Unpack the block, without the lock. If that fails, whoever waits for it tries for himself. */
 static enum vmi_status block_fill(struct blocks *blocks, struct block *block, struct vmi_error *err)

@@ -25,8 +25,7 @@ enum {
 	HISTORY = INFLATER_WINDOW + INFLATER_BACK,
 };
 
-/* ---- decoders ---------------------------------------------------------------------------------
- */
+/* ---- decoders --------------------------------------------------------------------------- */
 
 static void gzip_stop(void *decoder)
 {
@@ -68,8 +67,7 @@ static enum vmi_status gzip_next(void *decoder, uint8_t *to, size_t len, struct 
 
 static const struct seek_ops gzip_seek = {gzip_start, gzip_next, gzip_stop};
 
-/* ---- the index --------------------------------------------------------------------------------
- */
+/* ---- the index -------------------------------------------------------------------------- */
 
 /* What is lost when a place is damaged is all behind it: nothing says where to go on. */
 static void warn_of(struct gzip *gzip, const struct inflater *in, enum vmi_status st,
@@ -151,8 +149,7 @@ static enum vmi_status gzip_index(struct gzip *gzip, const struct vmi_target *ta
 	return st;
 }
 
-/* ---- the container ----------------------------------------------------------------------------
- */
+/* ---- the container ---------------------------------------------------------------------- */
 
 static enum vmi_status gzip_open_as(struct gzip *gzip, enum wrapping wrapping,
 				    const struct vmi_source *outer, const struct vmi_target *target,

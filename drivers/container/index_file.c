@@ -41,8 +41,7 @@ enum { VERSION = 2 };
 
 static_assert(sizeof(struct head) == 72, "written as it is");
 
-/* ---- whose it is ------------------------------------------------------------------------------
- */
+/* ---- whose it is ------------------------------------------------------------------------ */
 
 static bool edge_hash(const struct vmi_source *source, uint64_t offset, size_t len, uint32_t *hash)
 {
@@ -88,8 +87,7 @@ static bool wanted(const struct index_file *file)
 	return file->target->options->flags & VMI_OPEN_KEEP_INDEX;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 /* All of a file that is not too large to be one of these. */
 static uint8_t *file_read(const char *path, size_t *len)
@@ -179,8 +177,7 @@ bool index_file_load(const struct index_file *file, struct checkpoints *points, 
 	return good;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing ---------------------------------------------------------------------------- */
 
 struct output {
 	FILE *stream;

@@ -44,8 +44,7 @@ void inflater_deinit(struct inflater *in)
 	feed_deinit(&in->feed);
 }
 
-/* ---- around a member --------------------------------------------------------------------------
- */
+/* ---- around a member -------------------------------------------------------------------- */
 
 /* Behind the zero that ends a name or comment at *at. */
 static enum vmi_status skip_text(struct inflater *in, uint64_t *at, struct vmi_error *err)
@@ -193,8 +192,7 @@ static enum vmi_status member_end(struct inflater *in, struct vmi_error *err)
 	return VMI_OK;
 }
 
-/* ---- inside a member --------------------------------------------------------------------------
- */
+/* ---- inside a member -------------------------------------------------------------------- */
 
 static enum vmi_status refill(struct inflater *in, struct vmi_error *err)
 {
@@ -257,8 +255,7 @@ enum vmi_status inflater_next(struct inflater *in, uint8_t *to, size_t len, size
 	return st;
 }
 
-/* ---- places to begin at -----------------------------------------------------------------------
- */
+/* ---- places to begin at ----------------------------------------------------------------- */
 
 enum place {
 	PLACE_BLOCK, /* between two blocks */

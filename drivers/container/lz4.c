@@ -32,8 +32,7 @@ enum {
 	SPAN_LINKED = 1 << 20,
 };
 
-/* ---- decoders ---------------------------------------------------------------------------------
- */
+/* ---- decoders --------------------------------------------------------------------------- */
 
 static void lz4_stop(void *decoder)
 {
@@ -67,8 +66,7 @@ static enum vmi_status lz4_next(void *decoder, uint8_t *to, size_t len, struct v
 
 static const struct seek_ops lz4_seek = {lz4_start, lz4_next, lz4_stop};
 
-/* ---- the index --------------------------------------------------------------------------------
- */
+/* ---- the index -------------------------------------------------------------------------- */
 
 struct pass {
 	struct lz4 *lz4;
@@ -242,8 +240,7 @@ static enum vmi_status index_all(struct pass *pass, struct vmi_error *err)
 	return st;
 }
 
-/* ---- an index behind the frame ----------------------------------------------------------------
- */
+/* ---- an index behind the frame ---------------------------------------------------------- */
 
 /* Take over the index, if it is of this very frame and leads just to its end. */
 static enum vmi_status index_take(struct pass *pass, const struct lz4_index *index, uint64_t end,
@@ -307,8 +304,7 @@ static enum vmi_status index_behind(struct pass *pass, bool *good, struct vmi_er
 	return VMI_OK;
 }
 
-/* ---- the container ----------------------------------------------------------------------------
- */
+/* ---- the container ---------------------------------------------------------------------- */
 
 static enum vmi_status lz4_index_make(struct lz4 *lz4, const struct vmi_target *target,
 				      struct vmi_error *err)

@@ -130,8 +130,7 @@ enum vmi_status lz4_decoder_next(struct lz4_decoder *d, uint8_t *to, size_t len,
 	return VMI_OK;
 }
 
-/* ---- places to begin at -----------------------------------------------------------------------
- */
+/* ---- places to begin at ----------------------------------------------------------------- */
 
 enum { STATE = 9 /* file offset of the frame, and are all blocks full? */ };
 

@@ -13,8 +13,7 @@ enum { LEGACY_BLOCK = 8 << 20 };
 
 static const uint32_t magic_frame = 0x184d2204, magic_legacy = 0x184c2102;
 
-/* ---- frames -----------------------------------------------------------------------------------
- */
+/* ---- frames ----------------------------------------------------------------------------- */
 
 /* Behind the magic number: flags, block size, content size, dictionary, checksum of these. */
 static enum vmi_status header_read(struct feed *feed, struct lz4_frame *frame,
@@ -85,8 +84,7 @@ enum vmi_status lz4_frame_find(struct feed *feed, uint64_t at, struct lz4_frame 
 	return VMI_END;
 }
 
-/* ---- blocks -----------------------------------------------------------------------------------
- */
+/* ---- blocks ----------------------------------------------------------------------------- */
 
 /* Legacy frames have no end mark: they end with the file, or where another frame begins. */
 static bool legacy_end(struct feed *feed, uint64_t at, uint32_t word)

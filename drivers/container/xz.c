@@ -38,8 +38,7 @@ static enum vmi_status failed(lzma_ret code, uint64_t at, struct vmi_error *err)
 			at);
 }
 
-/* ---- decoders ---------------------------------------------------------------------------------
- */
+/* ---- decoders --------------------------------------------------------------------------- */
 
 struct decoder {
 	struct feed feed;
@@ -159,8 +158,7 @@ static enum vmi_status xz_start(void *self, const struct checkpoint *from, void 
 
 static const struct seek_ops xz_seek = {xz_start, xz_next, xz_stop};
 
-/* ---- the index --------------------------------------------------------------------------------
- */
+/* ---- the index -------------------------------------------------------------------------- */
 
 /* liblzma asks for the pieces of the file that it wants to see. */
 static lzma_ret index_run(struct xz *xz, lzma_stream *lzma, struct feed *feed, uint64_t *at)
@@ -214,8 +212,7 @@ static enum vmi_status places(struct xz *xz, struct vmi_error *err)
 	return st;
 }
 
-/* ---- the container ----------------------------------------------------------------------------
- */
+/* ---- the container ---------------------------------------------------------------------- */
 
 static enum vmi_status xz_open(void *self, const struct vmi_source *outer,
 			       const struct vmi_target *target, uint64_t *size, const uint8_t **map,

@@ -33,8 +33,7 @@ enum {
 	PARKED_BYTES = 64 << 20,
 };
 
-/* ---- decoders ---------------------------------------------------------------------------------
- */
+/* ---- decoders --------------------------------------------------------------------------- */
 
 static void zstd_stop(void *decoder)
 {
@@ -69,8 +68,7 @@ static enum vmi_status zstd_next(void *decoder, uint8_t *to, size_t len, struct 
 
 static const struct seek_ops zstd_seek = {zstd_start, zstd_next, zstd_stop};
 
-/* ---- a frame that is decoded ------------------------------------------------------------------
- */
+/* ---- a frame that is decoded ------------------------------------------------------------ */
 
 struct pass {
 	struct zstd *zstd;
@@ -249,8 +247,7 @@ static enum vmi_status frame_decode(struct pass *pass, struct vmi_error *err)
 	return st || !frame->has_sum ? st : sum_verify(pass, err);
 }
 
-/* ---- the index --------------------------------------------------------------------------------
- */
+/* ---- the index -------------------------------------------------------------------------- */
 
 static enum vmi_status frame_index(struct pass *pass, struct vmi_error *err)
 {
@@ -322,8 +319,7 @@ static enum vmi_status index_all(struct pass *pass, struct vmi_error *err)
 	return st;
 }
 
-/* ---- the seek table ---------------------------------------------------------------------------
- */
+/* ---- the seek table --------------------------------------------------------------------- */
 
 enum { TABLE_FOOTER = 9 };
 
@@ -355,10 +351,20 @@ static enum vmi_status entry_take(struct pass *pass, const uint8_t *entry, uint6
 	return st;
 }
 
+/* Of the whole frame, by its last bytes; 0: they are of no seek table. */
+static uint64_t table_length(const uint8_t *footer, uint64_t *count, uint64_t *entry)
+{
+	if (le32(footer + 5) != 0x8f92eab1 || footer[4] & 0x7c)
+		return 0;
+	*count = le32(footer);
+	*entry = footer[4] & 0x80 ? 12 : 8;
+	return 8 + *count * *entry + TABLE_FOOTER;
+}
+
 /* *good: there is one, and all that it says of the frames is so. */
 static enum vmi_status table_read(struct pass *pass, bool *good, struct vmi_error *err)
 {
-	uint64_t size = vmi_source_size(pass->feed.source), at = 0;
+	uint64_t size = vmi_source_size(pass->feed.source), at = 0, count, entry;
 	struct feed own = {.source = pass->feed.source};
 	const uint8_t *bytes;
 
@@ -366,12 +372,11 @@ static enum vmi_status table_read(struct pass *pass, bool *good, struct vmi_erro
 	if (size < 8 + TABLE_FOOTER)
 		return VMI_OK;
 	enum vmi_status st = feed_get(&own, size - TABLE_FOOTER, TABLE_FOOTER, &bytes, err);
-	if (st)
+	uint64_t len = st ? 0 : table_length(bytes, &count, &entry);
+	if (!len || len > size) {
+		feed_deinit(&own);
 		return st;
-	uint64_t count = le32(bytes), entry = bytes[4] & 0x80 ? 12 : 8;
-	uint64_t len = 8 + count * entry + TABLE_FOOTER;
-	if (le32(bytes + 5) != 0x8f92eab1 || bytes[4] & 0x7c || len > size)
-		return VMI_OK;
+	}
 	st = feed_get(&own, size - len, (size_t)len, &bytes, err);
 	if (!st && le32(bytes) == 0x184d2a5e && le32(bytes + 4) == len - 8) {
 		*good = true;
@@ -383,8 +388,7 @@ static enum vmi_status table_read(struct pass *pass, bool *good, struct vmi_erro
 	return st;
 }
 
-/* ---- the container ----------------------------------------------------------------------------
- */
+/* ---- the container ---------------------------------------------------------------------- */
 
 static enum vmi_status zstd_index(struct zstd *zstd, const struct vmi_target *target,
 				  struct vmi_error *err)

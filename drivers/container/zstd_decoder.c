@@ -70,8 +70,7 @@ enum vmi_status zstd_decoder_next(struct zstd_decoder *d, uint8_t *to, size_t le
 	return VMI_OK;
 }
 
-/* ---- places to begin at -----------------------------------------------------------------------
- */
+/* ---- places to begin at ----------------------------------------------------------------- */
 
 uint8_t *zstd_decoder_save(const struct zstd_frame *frame, const struct zstd_state *state,
 			   const uint8_t *window, size_t window_len, size_t *len)

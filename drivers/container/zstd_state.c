@@ -6,8 +6,7 @@
 #include "bytes.h"
 #include "zstd_state.h"
 
-/* ---- bits -------------------------------------------------------------------------------------
- */
+/* ---- bits ------------------------------------------------------------------------------- */
 
 /* Of a table's description, from the first byte on, low bits first. */
 struct forward {
@@ -61,8 +60,7 @@ static inline uint32_t take_back(struct backward *in, unsigned count)
 	return (uint32_t)(word >> in->left % 8 & ((UINT64_C(1) << count) - 1));
 }
 
-/* ---- tables -----------------------------------------------------------------------------------
- */
+/* ---- tables ----------------------------------------------------------------------------- */
 
 /* The default distributions (3.1.1.3.2.2), as a block would describe them. */
 static const struct {
@@ -196,8 +194,7 @@ void zstd_state_init(struct zstd_state *state)
 	state->repeats_single = false;
 }
 
-/* ---- blocks -----------------------------------------------------------------------------------
- */
+/* ---- blocks ----------------------------------------------------------------------------- */
 
 /* 3.1.1.3.1: sizes, and the tree of compressed literals. */
 static bool literals_read(struct zstd_state *state, const uint8_t *block, size_t len, size_t *used,
@@ -369,8 +366,7 @@ bool zstd_state_block(struct zstd_state *state, const uint8_t *block, size_t len
 	       sequences_read(state, block + used, block + len, content);
 }
 
-/* ---- dictionaries -----------------------------------------------------------------------------
- */
+/* ---- dictionaries ----------------------------------------------------------------------- */
 
 /* 5: magic number, identifier (0: none), tree, tables for offsets, matches and literals, offsets.
  */
