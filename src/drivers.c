@@ -111,7 +111,7 @@ static enum vmi_status module_load(const struct module *module, const struct vmi
 enum vmi_status driver_find(const char *name, const struct vmi_driver_ops **ops,
 			    struct vmi_error *err)
 {
-	char known[128] = "";
+	char known[256] = "";
 
 	for (unsigned i = 0; vmi_driver_builtin(i); i++) {
 		const char *have = vmi_driver_builtin(i)->name;

@@ -6,6 +6,9 @@
 
 #include "handle.h"
 
+/* From here on a driver that can copies several pages at once. */
+enum { COPY_MIN = 2 * VMI_PAGE_SIZE };
+
 enum vmi_status vmi_page_get(struct vmi *vm, vmi_gfn gfn, struct vmi_page *page,
 			     struct vmi_error *err)
 {
@@ -102,11 +105,14 @@ static enum vmi_status read_piece(struct vmi *vm, const struct vmi_space *space,
 	struct vmi_page page;
 	enum vmi_status st = space ? locate(vm, space, addr, &gpa, &span, err) : VMI_OK;
 
+	size_t want = len < span ? len : (size_t)span;
+	const struct vmi_driver_ops *ops = vm->target->ops;
+	if (!st && want >= COPY_MIN && ops->page.copy)
+		return ops->page.copy(vm->target->self, gpa, buf, want, done, err);
 	if (!st)
 		st = vmi_page_get(vm, gpa >> VMI_PAGE_SHIFT, &page, err);
 	if (st)
 		return st;
-	size_t want = len < span ? len : (size_t)span;
 	size_t n = page_known(&page, gpa % VMI_PAGE_SIZE, want);
 	memcpy(buf, page.data + gpa % VMI_PAGE_SIZE, n);
 	vmi_page_put(vm, &page);

@@ -244,6 +244,9 @@ class Absent(Base):
     def test_elf(self):
         said = self.convert(self.image())
         self.assertEqual(said["excluded_bytes"], 2 * PAGE)
+        told = json.loads(run("info", self.out, "--json").stdout)
+        self.assertEqual((told["excluded_bytes"], told["cut_bytes"]), (2 * PAGE, 0))
+        self.assertIn("left out      8192 bytes", run("info", self.out).stdout)
         loads = [(gpa, filesz, memsz) for kind, _, gpa, filesz, memsz in
                  elf_segments(content(self.out)) if kind == 1]
         self.assertEqual(loads, [(0x1000, 2 * PAGE, 2 * PAGE), (0x3000, 0, 2 * PAGE),
@@ -263,6 +266,8 @@ class Absent(Base):
     def test_cut(self):
         """An image that was cut short: what is there, a sentence, and status 1."""
         path = self.image(cut=64 + 112 + PAGE + 100)
+        told = json.loads(run("info", path, "--json").stdout)
+        self.assertEqual((told["excluded_bytes"], told["cut_bytes"]), (2 * PAGE, 2 * PAGE - 100))
         self.convert(path, status=1, says=f"{2 * PAGE - 100} bytes are lost, as {path} is cut short")
         self.assertEqual({gpa: len(held) for gpa, held in elf_memory(content(self.out)).items()},
                          {0x1000: PAGE + 100})

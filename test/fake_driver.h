@@ -100,6 +100,7 @@ struct fake {
 
 	struct vmi_monitor monitors[FAKE_LIST];
 	unsigned monitor_count;
+	unsigned enable_ms;                 /* what turning on a monitor takes */
 	struct vmi_event events[FAKE_LIST]; /* waiting */
 	unsigned event_count;
 	/* Set: what the guest does when nothing waits; true: it has caused an event. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "fake_driver.h"
@@ -172,6 +173,7 @@ static enum vmi_status event_enable(void *self, const struct vmi_monitor *monito
 
 	if (st)
 		return st;
+	usleep(1000 * fake->enable_ms);
 	if (monitor_find(fake, monitor) < fake->monitor_count)
 		return vmi_fail(err, VMI_ERR_BUSY, "this is monitored already");
 	assert_true(fake->monitor_count < FAKE_LIST);

@@ -198,8 +198,10 @@ static void not_proposed(void **state)
 	map[3].size = 0xbffe0001;
 	assert_int_equal(guess(map, 0xf5d68, 5 * gib, layout), VMI_ERR_NOT_FOUND);
 	memcpy(map, pc, sizeof(map));
-	map[7].kind = 1;
-	assert_int_equal(guess(map, 0xf5d68, 5 * gib, layout), VMI_ERR_NOT_FOUND);
+	map[7] = (struct entry){.start = 8 * gib, .size = gib, .kind = 1};
+	assert_int_equal(guess(map, 0xf5d68, 6 * gib, layout), VMI_ERR_NOT_FOUND);
+	map[7].start = 6 * gib;
+	assert_int_equal(guess(map, 0xf5d68, 6 * gib, layout), VMI_OK);
 	/* no map at all, and an image that is not flat */
 	memset(map, 0, sizeof(map));
 	assert_int_equal(guess(map, 0xf5d68, 5 * gib, layout), VMI_ERR_NOT_FOUND);

@@ -86,10 +86,16 @@ static void plain_core(void **state)
 
 static void any_order(void **state)
 {
-	static const struct mk_xen_page pages[] = {{.pfn = 7}, {.pfn = 0},
-						   {.pfn = 6}, {.pfn = 7, .salt = 5},
-						   {.pfn = 1}, {.pfn = INT64_C(1) << 45, .salt = 1},
-						   {.pfn = 8}, {.last = true}};
+	static const struct mk_xen_page pages[] = {
+		{.pfn = 7},
+		{.pfn = 0},
+		{.pfn = 6},
+		{.pfn = 7, .salt = 5},
+		{.pfn = 1},
+		{.pfn = INT64_C(1) << 45, .salt = 1},
+		{.pfn = INT64_C(1) << 52 | 3}, /* which as an address would wrap */
+		{.pfn = 8},
+		{.last = true}};
 	const struct mk_xen_core core = {.pages = pages};
 	struct image image = open_core(&core);
 
@@ -380,7 +386,7 @@ static void pv_translation(void **state)
 	struct vmi_error err = {0};
 	struct vmi_registers regs;
 	struct vmi_space space;
-	uint64_t word;
+	uint64_t word = 0;
 
 	(void)state;
 	mk_xen_vcpu64(vcpu, &control);

@@ -177,6 +177,41 @@ static void an_unknown_version_of_events(void **state)
 	assert_int_equal(fake_call_count(w->m, "xc_domctl:vm_event"), 0);
 }
 
+/* AMD: what is missing is not promised, and asked for all the same it is refused in words. */
+static void a_processor_without_ept(void **state)
+{
+	const struct vmi_monitor cpuid = {.kind = VMI_MONITOR_CPUID};
+	const struct vmi_monitor vmexit = {.kind = VMI_MONITOR_VMEXIT};
+	struct world *w = *state;
+	struct vmi_error err;
+	unsigned access, options;
+	uint16_t view;
+
+	w->m->host.no_ept = w->m->host.no_altp2m = w->m->host.no_mtf = true;
+	world_open(w);
+	assert_int_equal(vmi_info(w->vm)->capabilities,
+			 VMI_CAP_FULL & ~(VMI_CAP_PROTECTION | VMI_CAP_VIEW_CONTROL));
+	assert_non_null(strstr(vmi_warning(w->vm, 0), "EPT"));
+	assert_null(vmi_warning(w->vm, 1));
+	CHECK_FAIL(vmi_access_get(w->vm, 0, 0x11, &access, &options, &err), VMI_ERR_UNSUPPORTED,
+		   "on this target");
+	CHECK_FAIL(vmi_access_set(w->vm, 0, 0x11, VMI_ACCESS_R, 0, &err), VMI_ERR_UNSUPPORTED,
+		   "on this target");
+	CHECK_FAIL(vmi_view_create(w->vm, VMI_ACCESS_R, &view, &err), VMI_ERR_UNSUPPORTED,
+		   "on this target");
+	/* Xen says that it can, and then never does. */
+	CHECK_FAIL(vmi_monitor_enable(w->vm, &vmexit, &err), VMI_ERR_UNSUPPORTED, "VM exits");
+	world_enable(w, &cpuid);
+	assert_int_equal(world_do(w, 0, &(struct fake_op){.kind = FAKE_CPUID}), 1);
+}
+
+static void with_ept_there_is_no_warning(void **state)
+{
+	struct world *w = *state;
+
+	assert_null(vmi_warning(world_open(w), 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +226,8 @@ int main(void)
 		WORLD_TEST(each_call_may_fail),
 		WORLD_TEST(reading_takes_nothing),
 		WORLD_TEST(an_unknown_version_of_events),
+		WORLD_TEST(a_processor_without_ept),
+		WORLD_TEST(with_ept_there_is_no_warning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

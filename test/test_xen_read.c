@@ -2,6 +2,7 @@
 /* Memory and registers of a live guest. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "world.h"
@@ -106,6 +107,29 @@ static void mappings_are_dropped(void **state)
 	assert_in_range(fake_mapped_pages(), 0, 32);
 	vmi_page_cache_flush(w->vm);
 	assert_int_equal(fake_mapped_pages(), 0);
+}
+
+/* Many pages are mapped at once, and what is before a hole is there. */
+static void copies_are_batched(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+	size_t len = (FAKE_RAM + 4) * XC_PAGE_SIZE, done;
+	uint8_t *got = malloc(len);
+
+	world_open(w);
+	/* all but the first two fail: it is two mappings, of a copy and of the hole behind it */
+	fake_call_fail(w->m, "xenforeignmemory_map", EPERM, 2, 1000);
+	CHECK_FAIL(vmi_read_bytes(w->vm, NULL, 0x123, got, len, &done, &err), VMI_ERR_NOT_SAVED,
+		   "gfn 0x100 of domain 1 is no memory");
+	assert_int_equal(done, FAKE_RAM * XC_PAGE_SIZE - 0x123);
+	for (uint64_t gfn = 1; gfn < FAKE_RAM; gfn++)
+		assert_memory_equal(got + gfn * XC_PAGE_SIZE - 0x123, fake_page(w->m, w->d, gfn),
+				    XC_PAGE_SIZE);
+	assert_int_equal(fake_mapped_pages(), 0); /* and none of it is kept */
+	CHECK_FAIL(vmi_read_bytes(w->vm, NULL, 0x123, got, len, &done, &err), VMI_ERR_IO, "root");
+	assert_int_equal(done, 0);
+	free(got);
 }
 
 static void mapping_may_fail(void **state)
@@ -263,6 +287,7 @@ int main(void)
 		WORLD_TEST(a_live_page_changes),
 		WORLD_TEST(writes_reach_the_guest),
 		WORLD_TEST(mappings_are_dropped),
+		WORLD_TEST(copies_are_batched),
 		WORLD_TEST(mapping_may_fail),
 		WORLD_TEST(a_guest_that_died),
 		WORLD_TEST(registers_of_the_context),

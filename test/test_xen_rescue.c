@@ -59,6 +59,15 @@ static void no_list(void **state)
 
 /* ---- rescue --------------------------------------------------------------------------------- */
 
+/* What the kernel does for the dead. */
+static void dead(struct bare *b)
+{
+	xenforeignmemory_unmap(b->fm, b->ring, 1);
+	xenevtchn_close(b->channel);
+	xenforeignmemory_close(b->fm);
+	xc_interface_close(b->xc);
+}
+
 /* A watcher of another make, which died: its vcpus wait, its views and restrictions stay. */
 static void abandon(struct world *w)
 {
@@ -77,11 +86,7 @@ static void abandon(struct world *w)
 		assert_true(fake_post(w->m, w->d, i, &request));
 	w->d->vcpus[1].singlestep = true;
 	w->d->pauses = 2;
-	/* what the kernel does for the dead */
-	xenforeignmemory_unmap(b.fm, b.ring, 1);
-	xenevtchn_close(b.channel);
-	xenforeignmemory_close(b.fm);
-	xc_interface_close(b.xc);
+	dead(&b);
 }
 
 static void rescued(struct world *w)
@@ -93,6 +98,24 @@ static void rescued(struct world *w)
 	const char *changed = fake_changed(w->m, w->d, &w->before, w->text, sizeof(w->text));
 	if (changed)
 		fail_msg("after the rescue: %s", changed);
+}
+
+/* No page can be restricted there, and Xen says so by EINVAL. */
+static void an_abandoned_guest_without_ept(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+	struct bare b;
+	vm_event_request_t request = {.reason = VM_EVENT_REASON_GUEST_REQUEST,
+				      .flags = VM_EVENT_FLAG_VCPU_PAUSED};
+
+	w->m->host.no_ept = w->m->host.no_altp2m = w->m->host.no_mtf = true;
+	assert_true(bare_open(&b, 1));
+	assert_int_equal(xc_monitor_cpuid(b.xc, 1, true), 0);
+	assert_true(fake_post(w->m, w->d, 0, &request));
+	dead(&b);
+	CHECK_OK(driver_xen.rescue("guest", &err));
+	rescued(w);
 }
 
 static void an_abandoned_guest(void **state)
@@ -173,9 +196,10 @@ static void each_call_may_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(guests_are_listed),  WORLD_TEST(no_list),
-		WORLD_TEST(an_abandoned_guest), WORLD_TEST(one_that_is_watched),
-		WORLD_TEST(none_to_rescue),     WORLD_TEST(each_call_may_fail),
+		WORLD_TEST(guests_are_listed),   WORLD_TEST(no_list),
+		WORLD_TEST(an_abandoned_guest),  WORLD_TEST(an_abandoned_guest_without_ept),
+		WORLD_TEST(one_that_is_watched), WORLD_TEST(none_to_rescue),
+		WORLD_TEST(each_call_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -513,7 +513,7 @@ static void pv(void **state)
 	struct vmi_error err = {0};
 	struct vmi_registers regs;
 	struct vmi_space space;
-	uint64_t word;
+	uint64_t word = 0;
 
 	(void)state;
 	mk_xen_vcpu64(basic.context, &control);

@@ -84,7 +84,22 @@ static void without_hap(void **state)
 
 	w->d->no_hap = true;
 	world_open(w);
-	CHECK_FAIL(vmi_access_set(w->vm, 0, 0x20, RX, 0, &err), VMI_ERR_UNSUPPORTED, "hap");
+	CHECK_FAIL(vmi_access_set(w->vm, 0, 0x20, RX, 0, &err), VMI_ERR_UNSUPPORTED,
+		   "cannot set page access on this target");
+	assert_non_null(strstr(vmi_warning(w->vm, 0), "hap=1"));
+}
+
+/* Xen does not say then. */
+static void access_before_anything_is_watched(void **state)
+{
+	struct world *w = *state;
+	struct vmi_error err;
+	unsigned access;
+
+	world_open(w);
+	assert_int_equal(access_of(w, 0, 0x20), RWX);
+	CHECK_FAIL(vmi_access_get(w->vm, 0, 0xa0000, &access, NULL, &err), VMI_ERR_NOT_FOUND,
+		   "gfn 0xa0000");
 }
 
 /* ---- views ---------------------------------------------------------------------------------- */
@@ -378,6 +393,7 @@ int main(void)
 		WORLD_TEST(every_access),
 		WORLD_TEST(access_that_cannot_be_set),
 		WORLD_TEST(without_hap),
+		WORLD_TEST(access_before_anything_is_watched),
 		WORLD_TEST(a_view_is_lazy_and_has_its_default),
 		WORLD_TEST(the_guest_sees_what_its_view_shows),
 		WORLD_TEST(remapping_keeps_the_access),

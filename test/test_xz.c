@@ -15,8 +15,8 @@ static void of_xz(void **state)
 		"xz -1c image >packed",
 		"xz -0c --block-size=500000 image >packed",
 		"xz -1c -T2 --check=sha256 --block-size=3000000 <image >packed",
-		"{ head -c 3000000 image | xz -0c; printf '\\0\\0\\0\\0'; xz -c </dev/null;"
-		"tail -c +3000001 image | xz -0c --block-size=1048576; } >packed",
+		("{ head -c 3000000 image | xz -0c; printf '\\0\\0\\0\\0'; xz -c </dev/null;"
+		 "tail -c +3000001 image | xz -0c --block-size=1048576; } >packed"),
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

@@ -6,11 +6,14 @@ Readers of both formats, the plainest that can be: all pages, in a dict. A reade
 xen-hvmctx prints of a guest's registers. Used by corpus_xen.py and by the laboratory's `images`.
 """
 import json
+import os
 import re
 import struct
 import subprocess
 
 PAGE = 4096
+# Of the laboratory's test guest (test/lab/guest/mailbox.h).
+TRUTH, FRAMES, TEXT = 0xffffc90000000000, 0x220000, "this string of the laboratory crosses a page"
 SEGMENTS = ("cs", "ds", "es", "fs", "gs", "ss", "tr", "ldtr")
 # What xen-hvmctx calls registers that have other names here.
 NAMES = {"sysenter cs": "sysenter_cs", "eip": "sysenter_eip", "esp": "sysenter_esp",
@@ -44,42 +47,50 @@ class Check:
 
 # ---- formats
 
-def core_pages(path):
-    """xl dump-core's: .xen_pages, and .xen_pfn that says which each is."""
-    with open(path, "rb") as file:
-        data = file.read()
+def core_places(data):
+    """xl dump-core's (frame, offset) of each page: .xen_pages, and .xen_pfn that says which it is."""
     table, = struct.unpack_from("<Q", data, 40)
     count, names = struct.unpack_from("<HH", data, 60)
     sections = [struct.unpack_from("<IIQQQQIIQQ", data, table + 64 * i) for i in range(count)]
     strings = sections[names][4]
-    by_name = {data[strings + s[0]:].split(b"\0", 1)[0]: s for s in sections}
+    by_name = {bytes(data[strings + s[0]:strings + s[0] + 32]).split(b"\0", 1)[0]: s
+               for s in sections}
     pages, pfns = by_name[b".xen_pages"], by_name[b".xen_pfn"]
     numbers = struct.unpack_from("<%dQ" % (pfns[5] // 8), data, pfns[4])
-    return {pfn: data[pages[4] + i * PAGE:pages[4] + (i + 1) * PAGE]
-            for i, pfn in enumerate(numbers) if pfn != 2**64 - 1}
+    return [(pfn, pages[4] + i * PAGE) for i, pfn in enumerate(numbers) if pfn != 2**64 - 1]
 
 
-def save_pages(path):
-    """xl save's: the last copy of each page in the libxc stream."""
-    with open(path, "rb") as file:
-        data = file.read()
-    at, pages = data.index(b"\xff" * 8 + b"XENF") + 24 + 16, {}
+def save_places(data):
+    """xl save's, in the order of the libxc stream; None for a page that is taken away."""
+    at, places = data.index(b"\xff" * 8 + b"XENF") + 24 + 16, []
     while True:
         kind, length = struct.unpack_from("<II", data, at)
         body, at = at + 8, at + 8 + (length + 7 & ~7)
         if kind == 0:
-            return pages
+            return places
         if kind != 1:
             continue
         count, = struct.unpack_from("<I", data, body)
         where = body + 8 + 8 * count
         for entry in struct.unpack_from("<%dQ" % count, data, body + 8):
-            pfn = entry & (1 << 52) - 1
-            if entry >> 60 >= 0xd:
-                pages.pop(pfn, None)
-            else:
-                pages[pfn] = data[where:where + PAGE]
-                where += PAGE
+            held = entry >> 60 < 0xd
+            places.append((entry & (1 << 52) - 1, where if held else None))
+            where += PAGE if held else 0
+
+
+def pages_at(path, find):
+    """{frame: bytes}: of each the last place that `find` tells."""
+    with open(path, "rb") as file:
+        data = file.read()
+    return {pfn: data[at:at + PAGE] for pfn, at in dict(find(data)).items() if at is not None}
+
+
+def core_pages(path):
+    return pages_at(path, core_places)
+
+
+def save_pages(path):
+    return pages_at(path, save_places)
 
 
 def memory_pages(path):
@@ -173,3 +184,57 @@ def check_registers(check, image, truth, full, but=()):
         if "efer" in assumed:  # SCE is of no interest to anyone who asks for the paging mode
             check.expect("vcpu %d: assumed efer" % index, hex(assumed["efer"]),
                          hex(true["efer"] & ~1))
+
+
+# ---- the laboratory's test guest
+
+def text_of(folder, name):
+    with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def told_by_guest(text):
+    vcpus = {}
+    for vcpu, name, value in re.findall(r"(\d+) (\S+) 0x([0-9a-f]+)\n", text):
+        vcpus.setdefault(int(vcpu), {})[name] = int(value, 16)
+    return vcpus
+
+
+def check_truth(check, image):
+    """mailbox.h of the guest says where it put what."""
+    for offset, frame in ((0, FRAMES + 0x2000), (0x1000, FRAMES), (0x3000, FRAMES + 0x1000)):
+        to = check.objects("translate", image, hex(TRUTH + offset))[0]
+        check.expect("0x%x of the truth" % offset, to["pa"], hex(frame))
+    check.expect("no mapping", check.objects("translate", image, hex(TRUTH + 0x2000))[0]["status"],
+                 "not-present")
+    check.expect("string", check.objects("string", image, hex(TRUTH + 0xff0))[0]["text"], TEXT)
+    for gpa in range(FRAMES, FRAMES + 0x3000, 0x1000):
+        word = check.objects("read", image, hex(gpa + 0x40), "8", "--phys")[0]["bytes"]
+        check.expect("gpa 0x%x" % gpa, bytes.fromhex(word), gpa.to_bytes(8, "little"))
+
+
+def check_mapped(check, kind, pages, memory):
+    """Pages as they were mapped. Of those below 4 GiB that are Xen's own, one format has some; the
+    other leaves out where a PC has no memory."""
+    guests = [g for g in memory if g < 0x1000 and (kind == "save" or not 0xa0 <= g < 0xc0)]
+    check.expect("frames", sorted(g for g in pages if g < 0x1000), sorted(guests))
+    check.expect("pages as mapped", [g for g in guests if pages.get(g) != memory[g]], [])
+
+
+def check_test_guest(check, folder, image, kind):
+    """`folder` holds what was said of the moment of the image; test.memory need not be there."""
+    pages = {"core": core_pages, "save": save_pages}[kind](image)
+    info = check_pages(check, image, pages)
+    check.expect("format", info["format"], "xen-" + kind)
+    check.expect("warnings", info["warnings"], [])
+    if os.path.exists(os.path.join(folder, "test.memory")):
+        check_mapped(check, kind, pages, memory_pages(os.path.join(folder, "test.memory")))
+    check_registers(check, image, hvmctx(text_of(folder, "test.hvmctx")), kind == "save", ("tsc",))
+    told = registers(check, image)
+    for index, true in told_by_guest(text_of(folder, "test.tell")).items():
+        for name, value in true.items():
+            if name in told[index][0]:
+                check.expect("vcpu %d says %s" % (index, name), hex(told[index][0][name]), hex(value))
+            else:
+                check.expect("vcpu %d lacks %s" % (index, name), kind, "core")
+    check_truth(check, image)

@@ -14,7 +14,7 @@
 #include "notes.h"
 
 struct elf {
-	struct extents extents;
+	struct extents extents; /* first: extents_self_get() */
 	struct notes notes;
 	enum vmi_machine machine;
 	const char *format;
@@ -307,38 +307,6 @@ static const char *elf_vmcoreinfo(void *self, size_t *len)
 	return elf->notes.vmcoreinfo;
 }
 
-static enum vmi_status elf_page_get(void *self, vmi_gfn gfn, struct vmi_page *page,
-				    struct vmi_error *err)
-{
-	const struct elf *elf = self;
-
-	return extents_page_get(&elf->extents, gfn, page, err);
-}
-
-static void elf_page_put(void *self, struct vmi_page *page)
-{
-	(void)self;
-	extents_page_put(page);
-}
-
-static enum vmi_status elf_run_next(void *self, vmi_gpa from, struct vmi_run *run,
-				    struct vmi_error *err)
-{
-	const struct elf *elf = self;
-
-	(void)err;
-	return extents_run_next(&elf->extents, from, run);
-}
-
-static enum vmi_status elf_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
-				       struct vmi_error *err)
-{
-	const struct elf *elf = self;
-
-	(void)err;
-	return extents_absent_next(&elf->extents, from, run);
-}
-
 static enum vmi_status elf_registers_get(void *self, unsigned vcpu, struct vmi_registers *regs,
 					 struct vmi_error *err)
 {
@@ -358,9 +326,9 @@ const struct vmi_driver_ops driver_elf = {
 	.close = elf_close,
 	.info = elf_info,
 	.vmcoreinfo = elf_vmcoreinfo,
-	.page = {.get = elf_page_get,
-		 .put = elf_page_put,
-		 .run_next = elf_run_next,
-		 .absent_next = elf_absent_next},
+	.page = {.get = extents_self_get,
+		 .put = extents_self_put,
+		 .run_next = extents_self_run_next,
+		 .absent_next = extents_self_absent_next},
 	.registers = {.get = elf_registers_get},
 };

@@ -296,27 +296,36 @@ static enum vmi_status kdump_run_next(void *self, vmi_gpa from, struct vmi_run *
 }
 
 /*
- * What the guest had at `gfn` and is not here, of its bitmap: excluded, or, when the bitmap of the
- * pages that were dumped has it, in a part that is missing. Else *stop is where to look next.
+ * Pages from `gfn` on that are alike, up to *stop: is something missing there? Each step costs what
+ * it passes over and no more, so that a walk is one pass over the bitmaps.
  */
-static bool is_absent(const struct kdump_set *set, const struct kdump_part *part, vmi_gfn gfn,
-		      vmi_gfn end, vmi_gfn *stop, enum vmi_run_kind *kind)
+static enum vmi_status absent_step(const struct kdump_set *set, vmi_gfn gfn, vmi_gfn *stop,
+				   bool *is, enum vmi_run_kind *kind, struct vmi_error *err)
 {
+	const struct kdump_part *part = kdump_set_find(set, gfn);
 	const struct pagemap *dumped = &(part ? part : set->parts[0])->dumped;
+	vmi_gfn end = part ? part->header.end : kdump_set_gap_end(set, gfn);
+	enum kdump_place place = KDUMP_CUT;
 
-	if (pagemap_has(dumped, gfn)) {
-		*stop = pagemap_next_clear(dumped, gfn, end);
-		*kind = VMI_RUN_CUT;
-		return !part;
-	}
-	vmi_gfn limit = pagemap_next_set(dumped, gfn, end);
-	if (pagemap_has(&set->had, gfn)) {
-		*stop = pagemap_next_clear(&set->had, gfn, limit);
+	if (!pagemap_has(dumped, gfn)) {
+		*is = pagemap_has(&set->had, gfn);
 		*kind = VMI_RUN_EXCLUDED;
-		return true;
+		*stop = *is ? pagemap_next_clear(&set->had, gfn, end)
+			    : pagemap_next_set(&set->had, gfn, end);
+		*stop = pagemap_next_set(dumped, gfn, *stop);
+		return VMI_OK;
 	}
-	*stop = pagemap_next_set(&set->had, gfn, limit);
-	return false;
+	/* It was dumped, but its part is not here, or it may be lost from that. */
+	*kind = VMI_RUN_CUT;
+	if (part && part->broken) {
+		enum vmi_status st = kdump_part_stretch(part, gfn, end, stop, &place, err);
+		if (st)
+			return st;
+	} else {
+		*stop = pagemap_next_clear(dumped, gfn, end);
+	}
+	*is = !part || (part->broken && place == KDUMP_CUT);
+	return VMI_OK;
 }
 
 static enum vmi_status kdump_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
@@ -327,18 +336,12 @@ static enum vmi_status kdump_absent_next(void *self, vmi_gpa from, struct vmi_ru
 	vmi_gfn gfn = from >> VMI_PAGE_SHIFT, stop;
 
 	for (; gfn < set->parts[0]->header.pages; gfn = stop) {
-		const struct kdump_part *part = kdump_set_find(set, gfn);
-		vmi_gfn end = part ? part->header.end : kdump_set_gap_end(set, gfn);
-		enum kdump_place place = KDUMP_HELD;
 		enum vmi_run_kind kind;
-		bool is = is_absent(set, part, gfn, end, &stop, &kind);
+		bool is;
 
-		if (!is && part && part->broken && pagemap_has(&part->dumped, gfn)) {
-			enum vmi_status st = kdump_part_stretch(part, gfn, end, &stop, &place, err);
-			if (st)
-				return st;
-			is = place == KDUMP_CUT;
-		}
+		enum vmi_status st = absent_step(set, gfn, &stop, &is, &kind, err);
+		if (st)
+			return st;
 		if (is) {
 			set_run(run, from, gfn, stop, kind);
 			return VMI_OK;

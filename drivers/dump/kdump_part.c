@@ -139,20 +139,17 @@ enum vmi_status kdump_part_stretch(const struct kdump_part *part, vmi_gfn gfn, v
 	uint64_t there = descs_in_file(part);
 	struct kdump_desc desc;
 
-	end = pagemap_next_clear(&part->dumped, gfn, end);
-	if (rank >= there) {
-		*place = KDUMP_CUT;
-		*stop = end;
-		return VMI_OK;
-	}
 	/* Where nothing is missing, and no page is known to be zero, there is nothing to tell
 	 * apart. */
-	if (!part->broken && !part->zero_at) {
-		*place = KDUMP_HELD;
-		*stop = end;
+	if (rank >= there || (!part->broken && !part->zero_at)) {
+		*place = rank >= there ? KDUMP_CUT : KDUMP_HELD;
+		*stop = pagemap_next_clear(&part->dumped, gfn, end);
 		return VMI_OK;
 	}
-	uint64_t n = end - gfn < STRETCH ? end - gfn : STRETCH;
+	/* No further than is looked at: all calls together must not cost more than one pass. */
+	if (end - gfn > STRETCH)
+		end = gfn + STRETCH;
+	uint64_t n = pagemap_next_clear(&part->dumped, gfn, end) - gfn;
 	if (n > there - rank)
 		n = there - rank;
 	for (uint64_t i = 0; i < n; i++) {
@@ -175,6 +172,16 @@ enum vmi_status kdump_part_stretch(const struct kdump_part *part, vmi_gfn gfn, v
 
 /* ---- the sample ----------------------------------------------------------------------------- */
 
+/* CODEC_COUNT: none that is known, or several. */
+static enum codec codec_of(uint32_t flags)
+{
+	unsigned i = 0;
+
+	while (i < CODEC_COUNT && flags != flag_of[i])
+		i++;
+	return (enum codec)i;
+}
+
 /* Neighbours that share their bytes are most likely zero: see whether the first such are. */
 static enum vmi_status find_zeros(struct kdump_part *part, struct codec_tools *tools, uint64_t n,
 				  uint32_t *flags, struct vmi_error *err)
@@ -188,7 +195,8 @@ static enum vmi_status find_zeros(struct kdump_part *part, struct codec_tools *t
 		enum vmi_status st = window_get(&window, i, n, &desc, err);
 		if (st)
 			return st;
-		*flags |= desc.flags;
+		if (codec_of(desc.flags) != CODEC_COUNT)
+			*flags |= desc.flags;
 		if (part->zero_at || !i || desc.offset != before.offset ||
 		    kdump_part_place(part, &desc) != KDUMP_HELD || trials++ >= ZERO_TRIALS)
 			continue;
@@ -232,16 +240,6 @@ enum vmi_status kdump_part_sample(struct kdump_part *part, struct codec_tools *t
 }
 
 /* ---- pages ---------------------------------------------------------------------------------- */
-
-/* CODEC_COUNT: none that is known, or several. */
-static enum codec codec_of(uint32_t flags)
-{
-	unsigned i = 0;
-
-	while (i < CODEC_COUNT && flags != flag_of[i])
-		i++;
-	return (enum codec)i;
-}
 
 enum vmi_status kdump_part_unpack(const struct kdump_part *part, const struct kdump_desc *desc,
 				  struct codec_tools *tools, uint8_t out[KDUMP_BLOCK],

@@ -53,25 +53,25 @@ enum vmi_status pagemap_open(struct pagemap *map, const struct vmi_source *sourc
 	enum vmi_status st = VMI_OK;
 
 	*map = (struct pagemap){0};
+	uint64_t bytes = pages / 8 + (pages % 8 != 0);
+	uint64_t size = vmi_source_size(source);
+	if (bytes > size || offset > size - bytes)
+		return vmi_fail(err, VMI_ERR_CORRUPT,
+				"it ends at 0x%" PRIx64 ", inside its bitmap of 0x%" PRIx64
+				" pages at 0x%" PRIx64,
+				size, pages, offset);
 	if (pages > PAGES_MAX)
 		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
 				"its bitmap is of 0x%" PRIx64 " pages: more than 64 TiB of memory",
 				pages);
-	size_t bytes = (size_t)((pages + 7) / 8);
-	uint64_t size = vmi_source_size(source);
-	if (bytes > size || offset > size - bytes)
-		return vmi_fail(err, VMI_ERR_CORRUPT,
-				"it ends at 0x%" PRIx64
-				", inside its bitmap of pages (0x%zx bytes at 0x%" PRIx64 ")",
-				size, bytes, offset);
 	map->pages = pages;
-	map->bytes = bytes;
-	map->bits = vmi_source_at(source, offset, bytes);
+	map->bytes = (size_t)bytes;
+	map->bits = vmi_source_at(source, offset, map->bytes);
 	if (!map->bits) {
-		map->bits = map->copy = malloc(bytes + 1);
+		map->bits = map->copy = malloc(map->bytes + 1);
 		if (!map->copy)
 			return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the map of pages");
-		st = vmi_source_read(source, offset, map->copy, bytes, err);
+		st = vmi_source_read(source, offset, map->copy, map->bytes, err);
 	}
 	return st ? vmi_wrap(err, st, "the bitmap of pages") : count(map, err);
 }
@@ -121,6 +121,34 @@ vmi_gfn pagemap_next_set(const struct pagemap *map, vmi_gfn gfn, vmi_gfn end)
 vmi_gfn pagemap_next_clear(const struct pagemap *map, vmi_gfn gfn, vmi_gfn end)
 {
 	return next(map, gfn, end, UINT64_MAX);
+}
+
+vmi_gfn pagemap_select(const struct pagemap *map, uint64_t rank)
+{
+	uint64_t low = 0, high = map->pages / GROUP + 1;
+
+	if (rank >= map->count)
+		return map->pages;
+	/* The last group with no more set bits before it than that. */
+	while (high - low > 1) {
+		uint64_t i = low + (high - low) / 2;
+		if (map->before[i] <= rank)
+			low = i;
+		else
+			high = i;
+	}
+	rank -= map->before[low];
+	for (uint64_t i = low * WORDS;; i++) {
+		uint64_t bits = word(map, i);
+		unsigned ones = (unsigned)__builtin_popcountll(bits);
+		if (rank >= ones) {
+			rank -= ones;
+			continue;
+		}
+		while (rank--)
+			bits &= bits - 1;
+		return i * WORD + (unsigned)__builtin_ctzll(bits);
+	}
 }
 
 vmi_gfn pagemap_end(const struct pagemap *map)

@@ -32,6 +32,8 @@ uint64_t pagemap_rank(const struct pagemap *map, vmi_gfn gfn);
 /* The first page from `gfn` on that is set, or is not; `end` when there is none below. */
 vmi_gfn pagemap_next_set(const struct pagemap *map, vmi_gfn gfn, vmi_gfn end);
 vmi_gfn pagemap_next_clear(const struct pagemap *map, vmi_gfn gfn, vmi_gfn end);
+/* The page with so many set ones below; `pages` when there is none. */
+vmi_gfn pagemap_select(const struct pagemap *map, uint64_t rank);
 /* Behind the last that is set; 0 when none is. */
 vmi_gfn pagemap_end(const struct pagemap *map);
 

@@ -9,7 +9,7 @@
 #include "extents.h"
 
 struct raw {
-	struct extents extents;
+	struct extents extents; /* first: extents_self_get() */
 };
 
 /*
@@ -87,13 +87,6 @@ static enum vmi_status raw_open(void *self, const struct vmi_target *target, uns
 	return st;
 }
 
-static void raw_close(void *self)
-{
-	struct raw *raw = self;
-
-	extents_deinit(&raw->extents);
-}
-
 /* Flat memory does not say whose it is; what reads x86 tables in it knows better. */
 static void raw_info(void *self, struct vmi_info *info)
 {
@@ -106,38 +99,6 @@ static void raw_info(void *self, struct vmi_info *info)
 	info->vcpus = 0;
 }
 
-static enum vmi_status raw_page_get(void *self, vmi_gfn gfn, struct vmi_page *page,
-				    struct vmi_error *err)
-{
-	const struct raw *raw = self;
-
-	return extents_page_get(&raw->extents, gfn, page, err);
-}
-
-static void raw_page_put(void *self, struct vmi_page *page)
-{
-	(void)self;
-	extents_page_put(page);
-}
-
-static enum vmi_status raw_run_next(void *self, vmi_gpa from, struct vmi_run *run,
-				    struct vmi_error *err)
-{
-	const struct raw *raw = self;
-
-	(void)err;
-	return extents_run_next(&raw->extents, from, run);
-}
-
-static enum vmi_status raw_absent_next(void *self, vmi_gpa from, struct vmi_run *run,
-				       struct vmi_error *err)
-{
-	const struct raw *raw = self;
-
-	(void)err;
-	return extents_absent_next(&raw->extents, from, run);
-}
-
 const struct vmi_driver_ops driver_raw = {
 	.name = "raw",
 	.state_size = sizeof(struct raw),
@@ -145,10 +106,10 @@ const struct vmi_driver_ops driver_raw = {
 	.flat = true,
 	.probe = raw_probe,
 	.open = raw_open,
-	.close = raw_close,
+	.close = extents_self_close,
 	.info = raw_info,
-	.page = {.get = raw_page_get,
-		 .put = raw_page_put,
-		 .run_next = raw_run_next,
-		 .absent_next = raw_absent_next},
+	.page = {.get = extents_self_get,
+		 .put = extents_self_put,
+		 .run_next = extents_self_run_next,
+		 .absent_next = extents_self_absent_next},
 };

@@ -7,8 +7,7 @@
 #include "bytes.h"
 #include "windows_memory.h"
 
-static const uint64_t GFN_END = UINT64_C(1) << 40;  /* 52 bits of physical address */
-static const uint64_t BITS_MAX = UINT64_C(1) << 32; /* 16 TiB: no machine that is dumped has more */
+static const uint64_t GFN_END = UINT64_C(1) << 40; /* 52 bits of physical address */
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -179,15 +178,15 @@ static enum vmi_status open_ranges(struct windows_memory *m, const uint8_t *head
  * Behind the header: "SDMP" or "FDMP", "DUMP", u64 offset of the first page at 0x20, u64 pages that
  * are present at 0x28, u64 bits at 0x30, the bits.
  */
-enum { BITMAP_HEAD = 0x38 };
+enum { BITMAP_HEAD = 0x38, EXTENT_MAX = 64 /* pages that are looked ahead */ };
 
 static void bitmap_measure(struct windows_memory *m)
 {
 	uint64_t room = (vmi_source_size(m->source) - m->first) >> VMI_PAGE_SHIFT;
 
-	m->held = min_u64(room, m->rank.ones);
-	m->cut = rank_select(&m->rank, m->held);
-	m->max_gfn = rank_select(&m->rank, m->rank.ones - 1);
+	m->held = min_u64(room, m->map.count);
+	m->cut = pagemap_select(&m->map, m->held);
+	m->max_gfn = pagemap_select(&m->map, m->map.count - 1);
 	m->bytes = m->held << VMI_PAGE_SHIFT;
 	if (m->runs) {
 		const struct windows_run *last = &m->run[m->runs - 1];
@@ -209,39 +208,48 @@ static enum vmi_status open_bitmap(struct windows_memory *m, const struct vmi_ta
 		return vmi_fail(err, VMI_ERR_CORRUPT, "there is no bitmap header at 0x2000");
 	uint64_t present = le64(head + 0x28), bits = le64(head + 0x30);
 	m->first = le64(head + 0x20);
-	if (bits > BITS_MAX)
-		return vmi_fail(err, VMI_ERR_CORRUPT,
-				"its bitmap is said to be of 0x%" PRIx64 " pages", bits);
 	uint64_t end = WINDOWS_HEADER + BITMAP_HEAD + (bits + 7) / 8;
 	if (m->first < end || m->first > vmi_source_size(m->source))
 		return vmi_fail(err, VMI_ERR_CORRUPT,
 				"its first page is said to be at 0x%" PRIx64
 				", which is no place behind the bitmap",
 				m->first);
-	st = rank_open(&m->rank, m->source, WINDOWS_HEADER + BITMAP_HEAD, bits, err);
+	st = pagemap_open(&m->map, m->source, WINDOWS_HEADER + BITMAP_HEAD, bits, err);
 	if (st)
 		return st;
-	if (!m->rank.ones)
+	if (!m->map.count)
 		return vmi_fail(err, VMI_ERR_CORRUPT, "its bitmap is empty, thus no memory");
 	m->is_bitmap = true;
 	runs_take(m, header);
 	bitmap_measure(m);
-	if (present != m->rank.ones)
+	if (present != m->map.count)
 		target->warn(target,
 			     "the bitmap has 0x%" PRIx64 " pages, not 0x%" PRIx64
 			     " as its header says",
-			     m->rank.ones, present);
-	if (m->held < m->rank.ones)
+			     m->map.count, present);
+	if (m->held < m->map.count)
 		target->warn(target,
 			     "the file ends at 0x%" PRIx64 ", before its memory does: 0x%" PRIx64
 			     " pages from gfn 0x%" PRIx64 " on are cut off",
-			     vmi_source_size(m->source), m->rank.ones - m->held, m->cut);
+			     vmi_source_size(m->source), m->map.count - m->held, m->cut);
 	return VMI_OK;
 }
 
-static void bitmap_extent(const struct windows_memory *m, uint64_t index, unsigned run,
+static vmi_gfn next_set(const struct windows_memory *m, vmi_gfn gfn)
+{
+	return pagemap_next_set(&m->map, gfn, m->map.pages);
+}
+
+static vmi_gfn next_clear(const struct windows_memory *m, vmi_gfn gfn)
+{
+	return pagemap_next_clear(&m->map, gfn, m->map.pages);
+}
+
+static void bitmap_extent(const struct windows_memory *m, vmi_gfn gfn, uint64_t index,
 			  struct vmi_page *page)
 {
+	uint64_t run = pagemap_next_clear(&m->map, gfn, gfn + EXTENT_MAX) - gfn;
+
 	page->extent = (size_t)min_u64(run, m->held - index) << VMI_PAGE_SHIFT;
 	page->data = vmi_source_at(m->source, m->first + (index << VMI_PAGE_SHIFT), page->extent);
 	page->known = NULL;
@@ -252,19 +260,18 @@ static enum vmi_status bitmap_get(const struct windows_memory *m, vmi_gfn gfn,
 				  struct vmi_page *page, struct vmi_error *err)
 {
 	struct vmi_page found = {0};
-	uint64_t index;
-	unsigned run;
 
-	if (!rank_find(&m->rank, gfn, &index, &run))
+	if (!pagemap_has(&m->map, gfn))
 		return vmi_fail(err, VMI_ERR_NOT_SAVED,
 				is_guests(m, gfn) ? "gfn 0x%" PRIx64 " was left out by the dumper"
 						  : "no memory at gfn 0x%" PRIx64 " in this image",
 				gfn);
+	uint64_t index = pagemap_rank(&m->map, gfn);
 	if (index >= m->held)
 		return vmi_fail(err, VMI_ERR_NOT_SAVED,
 				"gfn 0x%" PRIx64 " was cut off: the file ends at 0x%" PRIx64, gfn,
 				vmi_source_size(m->source));
-	bitmap_extent(m, index, run, &found);
+	bitmap_extent(m, gfn, index, &found);
 	if (!found.data) {
 		uint8_t *copy = malloc(VMI_PAGE_SIZE);
 		if (!copy)
@@ -297,11 +304,11 @@ static void run_set(struct vmi_run *run, vmi_gpa from, vmi_gfn first, vmi_gfn en
 static enum vmi_status bitmap_run_next(const struct windows_memory *m, vmi_gpa from,
 				       struct vmi_run *run)
 {
-	vmi_gfn first = rank_next_one(&m->rank, from >> VMI_PAGE_SHIFT);
+	vmi_gfn first = next_set(m, from >> VMI_PAGE_SHIFT);
 
 	if (first >= m->cut)
 		return VMI_END;
-	run_set(run, from, first, min_u64(rank_next_zero(&m->rank, first), m->cut), VMI_RUN_SAVED);
+	run_set(run, from, first, min_u64(next_clear(m, first), m->cut), VMI_RUN_SAVED);
 	return VMI_OK;
 }
 
@@ -312,14 +319,14 @@ static bool left_out_next(const struct windows_memory *m, vmi_gfn from, vmi_gfn 
 	for (unsigned i = 0; i < m->runs; i++) {
 		vmi_gfn last = m->run[i].first + m->run[i].count;
 		vmi_gfn at = from > m->run[i].first ? from : m->run[i].first;
-		if (at < m->rank.count)
-			at = rank_next_zero(&m->rank, at);
+		if (at < m->map.pages)
+			at = next_clear(m, at);
 		if (at >= last)
 			continue;
 		*first = at;
 		*end = last;
-		if (at < m->rank.count && rank_next_one(&m->rank, at) < m->rank.count)
-			*end = min_u64(last, rank_next_one(&m->rank, at));
+		if (at < m->map.pages && next_set(m, at) < m->map.pages)
+			*end = min_u64(last, next_set(m, at));
 		return true;
 	}
 	return false;
@@ -329,15 +336,15 @@ static enum vmi_status bitmap_absent_next(const struct windows_memory *m, vmi_gp
 					  struct vmi_run *run)
 {
 	vmi_gfn gfn = from >> VMI_PAGE_SHIFT, first, end;
-	vmi_gfn cut = rank_next_one(&m->rank, gfn > m->cut ? gfn : m->cut);
+	vmi_gfn cut = next_set(m, gfn > m->cut ? gfn : m->cut);
 	bool left_out = left_out_next(m, gfn, &first, &end);
 
-	if (cut >= m->rank.count && !left_out)
+	if (cut >= m->map.pages && !left_out)
 		return VMI_END;
-	if (left_out && (cut >= m->rank.count || first < cut))
+	if (left_out && (cut >= m->map.pages || first < cut))
 		run_set(run, from, first, end, VMI_RUN_EXCLUDED);
 	else
-		run_set(run, from, cut, rank_next_zero(&m->rank, cut), VMI_RUN_CUT);
+		run_set(run, from, cut, next_clear(m, cut), VMI_RUN_CUT);
 	return VMI_OK;
 }
 
@@ -389,7 +396,7 @@ enum vmi_status windows_memory_open(struct windows_memory *m, const struct vmi_t
 void windows_memory_close(struct windows_memory *m)
 {
 	extents_deinit(&m->extents);
-	rank_close(&m->rank);
+	pagemap_close(&m->map);
 }
 
 enum vmi_status windows_page_get(const struct windows_memory *m, vmi_gfn gfn, struct vmi_page *page,

@@ -3,7 +3,7 @@
 #define DUMP_WINDOWS_MEMORY_H
 
 #include "extents.h"
-#include "rank.h"
+#include "pagemap.h"
 
 /** The header of a 64-bit Windows dump, DUMP_HEADER64, and what stands behind it. */
 enum {
@@ -49,7 +49,7 @@ struct windows_memory {
 	struct extents extents; /* of stretches; empty for a bitmap */
 
 	bool is_bitmap;
-	struct rank rank;
+	struct pagemap map;
 	uint64_t first; /* where the first page is in the file */
 	uint64_t held;  /* set bits whose page is in the file */
 	vmi_gfn cut;    /* the first frame whose page is not */

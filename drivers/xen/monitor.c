@@ -196,6 +196,11 @@ enum vmi_status xen_monitor_enable(void *self, const struct vmi_monitor *monitor
 		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
 				"Xen does not report %s that change nothing",
 				vmi_monitor_name(monitor));
+	/* Announced everywhere, and never raised by another processor than Intel's. */
+	if (monitor->kind == VMI_MONITOR_VMEXIT && !xen->domain.ept) {
+		errno = EOPNOTSUPP;
+		return fail_monitor(xen, monitor, err);
+	}
 	enum vmi_status st = xen_change_begin(xen, err);
 
 	if (st)

@@ -93,13 +93,29 @@ enum vmi_status xen_connect(xc_interface **xc, xenforeignmemory_handle **fm, str
 		strerror(errno));
 }
 
+/*
+ * Xen restricts pages and has views by Intel's EPT only. It says EINVAL of the one where it has
+ * none; with EPT, ENODEV when nobody takes events, else the access.
+ */
+static void caps_limit(struct xen *xen, const struct vmi_target *target, unsigned *caps)
+{
+	xenmem_access_t access;
+
+	xen->domain.ept =
+		!xc_get_mem_access(xen->xc, xen->domain.id, 0, &access) || errno != EINVAL;
+	if (xen->domain.ept)
+		return;
+	*caps &= ~(unsigned)(VMI_CAP_PROTECTION | VMI_CAP_VIEW_CONTROL);
+	target->warn(target, "no page access, views or VM exits: for these Xen needs an Intel "
+			     "processor with EPT, and a guest with hap=1");
+}
+
 static enum vmi_status xen_open(void *self, const struct vmi_target *target, unsigned *caps,
 				struct vmi_error *err)
 {
 	struct xen *xen = self;
 	uint32_t id = 0;
 
-	(void)caps;
 	pthread_mutex_init(&xen->lock, NULL);
 	xen->guard.socket = xen->guard.memory = -1;
 	xen->guard.pid = -1;
@@ -109,9 +125,11 @@ static enum vmi_status xen_open(void *self, const struct vmi_target *target, uns
 	if (st)
 		return st;
 	st = xen_connect(&xen->xc, &xen->fm, err);
-	if (st)
-		return st;
-	return domain_open(xen, id, err);
+	if (!st)
+		st = domain_open(xen, id, err);
+	if (!st)
+		caps_limit(xen, target, caps);
+	return st;
 }
 
 static void xen_close(void *self)
@@ -189,7 +207,10 @@ const struct vmi_driver_ops driver_xen = {
 	.open = xen_open,
 	.close = xen_close,
 	.info = xen_info,
-	.page = {.get = xen_page_get, .put = xen_page_put, .run_next = xen_run_next},
+	.page = {.get = xen_page_get,
+		 .put = xen_page_put,
+		 .copy = xen_copy,
+		 .run_next = xen_run_next},
 	.write = xen_write,
 	.access = {.get = xen_access_get, .set = xen_access_set},
 	.registers = {.get = xen_registers_get, .set = xen_registers_set},

@@ -12,6 +12,7 @@
 
 enum {
 	BATCH = 512,      /* frames asked for at once */
+	COPY_BATCH = 256, /* frames mapped for a copy at once: 1 MiB */
 	UNPLACED_MAX = 16 /* see xen_runs_find() */
 };
 
@@ -39,6 +40,37 @@ void xen_page_put(void *self, struct vmi_page *page)
 	struct xen *xen = self;
 
 	xenforeignmemory_unmap(xen->fm, page->pin, 1);
+}
+
+/* A mapping is dear (page tables of the control domain, and a hypercall), a larger one little more.
+ */
+enum vmi_status xen_copy(void *self, vmi_gpa gpa, void *buf, size_t len, size_t *done,
+			 struct vmi_error *err)
+{
+	struct xen *xen = self;
+	xen_pfn_t frame[COPY_BATCH] = {0};
+	int error[COPY_BATCH] = {0};
+	vmi_gfn first = gpa >> VMI_PAGE_SHIFT;
+	size_t in = gpa % VMI_PAGE_SIZE, count = 0, good = 0;
+
+	for (; count < COPY_BATCH && count * VMI_PAGE_SIZE < in + len; count++)
+		frame[count] = first + count;
+	uint8_t *map =
+		xenforeignmemory_map(xen->fm, xen->domain.id, PROT_READ, count, frame, error);
+	if (!map) {
+		errno = errno == ENOENT ? EIO : errno;
+		return page_fail(xen, first, err);
+	}
+	while (good < count && !error[good])
+		good++;
+	size_t held = good * VMI_PAGE_SIZE;
+	if (good) {
+		*done = held - in < len ? held - in : len;
+		memcpy(buf, map + in, *done);
+	}
+	xenforeignmemory_unmap(xen->fm, map, count);
+	errno = ENOENT;
+	return good ? VMI_OK : page_fail(xen, first, err);
 }
 
 enum vmi_status xen_write(void *self, vmi_gpa gpa, const void *buf, size_t len,

@@ -69,18 +69,6 @@ static bool vcpus_release(struct xen *xen)
 	return true;
 }
 
-static enum vmi_status events_free(struct xen *xen, struct vmi_error *err)
-{
-	bool ok = ring_open(xen) && vcpus_release(xen);
-	int error = errno;
-
-	xc_monitor_disable(xen->xc, xen->domain.id);
-	if (xen->ring.page)
-		xenforeignmemory_unmap(xen->fm, xen->ring.page, 1);
-	errno = error;
-	return ok ? VMI_OK : xen_fail(err, "letting the vcpus of domain %u go", xen->domain.id);
-}
-
 /* Some consecutive pages that may not do all: give them that. */
 static bool access_lift(struct xen *xen, uint64_t first, uint32_t *count)
 {
@@ -109,10 +97,8 @@ static bool access_of_run(struct xen *xen, const struct xen_run *run)
 	return access_lift(xen, first, &count) && ok;
 }
 
-/*
- * Xen tells only while there is a ring. Without one nothing has to be done: Xen itself gives a page
- * its access back when it is first violated.
- */
+/* While there is a ring: else Xen does not tell, and gives a page its access back itself, but only
+ * when it is first violated. */
 static enum vmi_status access_back(struct xen *xen, struct vmi_error *err)
 {
 	enum vmi_status st = xen_runs_find(xen, err);
@@ -120,11 +106,30 @@ static enum vmi_status access_back(struct xen *xen, struct vmi_error *err)
 
 	for (size_t i = 0; !st && ok && i < xen->runs.count; i++)
 		ok = access_of_run(xen, &xen->runs.run[i]);
-	if (!ok && errno != ENODEV)
+	/* EINVAL: there is no EPT, so no page can be restricted. */
+	if (!ok && errno != EINVAL)
 		st = xen_fail(err, "giving the pages of domain %u their access back",
 			      xen->domain.id);
 	free(xen->runs.run);
 	return st;
+}
+
+/* With a ring of our own: the one that was is gone with those who served it. */
+static enum vmi_status events_free(struct xen *xen, struct vmi_error *err)
+{
+	bool ok = ring_open(xen);
+	int error = errno;
+	enum vmi_status st = ok ? access_back(xen, err) : VMI_OK;
+
+	if (ok) {
+		ok = vcpus_release(xen);
+		error = errno;
+	}
+	xc_monitor_disable(xen->xc, xen->domain.id);
+	if (xen->ring.page)
+		xenforeignmemory_unmap(xen->fm, xen->ring.page, 1);
+	errno = error;
+	return ok ? st : xen_fail(err, "letting the vcpus of domain %u go", xen->domain.id);
 }
 
 /* With the guest standing still. Failures mean that there was nothing to turn off. */
@@ -135,7 +140,6 @@ static enum vmi_status everything_off(struct xen *xen, struct vmi_error *err)
 
 	for (uint32_t vcpu = 0; vcpu < xen->domain.vcpus; vcpu++)
 		xc_domain_debug_control(xen->xc, id, XEN_DOMCTL_DEBUG_OP_SINGLE_STEP_OFF, vcpu);
-	enum vmi_status st = access_back(xen, err);
 	if (!xc_altp2m_get_domain_state(xen->xc, id, &views) && views) {
 		xc_altp2m_switch_to_view(xen->xc, id, 0);
 		if (xc_altp2m_set_domain_state(xen->xc, id, false))
@@ -144,8 +148,7 @@ static enum vmi_status everything_off(struct xen *xen, struct vmi_error *err)
 	/* With the ring go its monitors. Without one, this says so. */
 	if (xc_monitor_disable(xen->xc, id) && errno == EBUSY)
 		return xen_fail(err, "turning off the events of domain %u", id);
-	enum vmi_status freed = events_free(xen, st ? NULL : err);
-	return st ? st : freed;
+	return events_free(xen, err);
 }
 
 static enum vmi_status check(struct xen *xen, struct vmi_error *err)

@@ -38,6 +38,7 @@ struct xen_domain {
 	uint32_t vcpus;
 	uint64_t max_gfn;
 	uint64_t pages; /* that the domain had when it was opened */
+	bool ept;       /* Intel's second-stage tables: page access, views, VM exits */
 };
 
 /* Where there is memory: found when it is first asked for. */
@@ -187,6 +188,8 @@ uint64_t xen_now(void);
 
 enum vmi_status xen_page_get(void *self, vmi_gfn gfn, struct vmi_page *page, struct vmi_error *err);
 void xen_page_put(void *self, struct vmi_page *page);
+enum vmi_status xen_copy(void *self, vmi_gpa gpa, void *buf, size_t len, size_t *done,
+			 struct vmi_error *err);
 enum vmi_status xen_run_next(void *self, vmi_gpa from, struct vmi_run *run, struct vmi_error *err);
 enum vmi_status xen_write(void *self, vmi_gpa gpa, const void *buf, size_t len,
 			  struct vmi_error *err);

@@ -156,6 +156,13 @@ struct vmi_driver_ops {
 		enum vmi_status (*get)(void *self, vmi_gfn gfn, struct vmi_page *page,
 				       struct vmi_error *err);
 		void (*put)(void *self, struct vmi_page *page);
+		/**
+		 * Optional, where several pages at once cost less than one after the other: copy
+		 * from `gpa` on, up to `len` bytes of two pages or more, *done of them, at least
+		 * one. Fails as get() would for the first page.
+		 */
+		enum vmi_status (*copy)(void *self, vmi_gpa gpa, void *buf, size_t len,
+					size_t *done, struct vmi_error *err);
 		/** As vmi_run_next(). */
 		enum vmi_status (*run_next)(void *self, vmi_gpa from, struct vmi_run *run,
 					    struct vmi_error *err);

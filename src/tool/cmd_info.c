@@ -126,6 +126,25 @@ static enum cli_status each_run(struct cli *cli)
 	return status && status != VMI_END ? cli_failure(cli, status, &err) : CLI_DELIVERED;
 }
 
+/* What the guest had and the image does not hold, as far as it tells. */
+struct absent {
+	uint64_t excluded, cut; /* bytes */
+};
+
+static struct absent count_absent(struct cli *cli)
+{
+	struct absent absent = {0};
+	struct vmi_run run;
+
+	for (uint64_t from = 0; !vmi_absent_next(cli->vm, from, &run, NULL);) {
+		*(run.kind == VMI_RUN_CUT ? &absent.cut : &absent.excluded) += run.size;
+		from = run.gpa + run.size;
+		if (!from)
+			break;
+	}
+	return absent;
+}
+
 /* Flat memory does not say where it belongs; the guest in it may. */
 static void judge_layout(struct cli *cli, struct paging *paging)
 {
@@ -159,6 +178,7 @@ static const char *warning(const struct cli *cli, const struct paging *paging, u
 static enum cli_status print_json(struct cli *cli, const struct paging *paging)
 {
 	const struct vmi_info *info = vmi_info(cli->vm);
+	const struct absent absent = count_absent(cli);
 	struct out *out = &cli->out;
 	const char *text;
 
@@ -175,6 +195,10 @@ static enum cli_status print_json(struct cli *cli, const struct paging *paging)
 	json_size(out, info->vcpus);
 	json_key(out, "memory_bytes");
 	json_size(out, info->memory_bytes);
+	json_key(out, "excluded_bytes");
+	json_size(out, absent.excluded);
+	json_key(out, "cut_bytes");
+	json_size(out, absent.cut);
 	json_key(out, "runs");
 	json_array_open(out);
 	enum cli_status status = each_run(cli);
@@ -207,6 +231,7 @@ static enum cli_status print_json(struct cli *cli, const struct paging *paging)
 static enum cli_status print_text(struct cli *cli, const struct paging *paging)
 {
 	const struct vmi_info *info = vmi_info(cli->vm);
+	const struct absent absent = count_absent(cli);
 	struct out *out = &cli->out;
 	const char *text;
 
@@ -235,6 +260,12 @@ static enum cli_status print_text(struct cli *cli, const struct paging *paging)
 		out_colour(out, OUT_PLAIN);
 		out_char(out, '\n');
 	}
+	if (absent.excluded)
+		out_format(out, "left out      %llu bytes, by who wrote the image\n",
+			   (unsigned long long)absent.excluded);
+	if (absent.cut)
+		out_format(out, "lost          %llu bytes: the image is cut short or incomplete\n",
+			   (unsigned long long)absent.cut);
 	out_format(out, "memory        %llu bytes (%.1f MiB)\n",
 		   (unsigned long long)info->memory_bytes, (double)info->memory_bytes / 1048576);
 	return each_run(cli);

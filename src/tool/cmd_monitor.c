@@ -95,7 +95,6 @@ static enum cli_status watch(struct monitor *monitor)
 	struct tally *tally = &monitor->tally;
 	struct vmi_error err;
 
-	tally->begun_ns = tally->second_ns = clock_ns();
 	enum vmi_status st = deadline_set(monitor, &err);
 	if (!st)
 		st = steps_begin(&monitor->steps, cli->vm, &monitor->watch, &err);
@@ -107,6 +106,9 @@ static enum cli_status watch(struct monitor *monitor)
 		/* Nothing was delivered, for this is not a domain that can be watched now. */
 		return failed == CLI_PARTIAL ? CLI_TARGET : failed;
 	}
+	tally->begun_ns = tally->second_ns = clock_ns();
+	if (monitor->watch.duration_ns)
+		stop_after(&monitor->stop, monitor->watch.duration_ns);
 	/* From here on nothing is missed, which whoever starts the guest's work wants to know. */
 	if (!cli_option(cli, OPT_QUIET))
 		cli_say(cli, "watching %s; Ctrl-C ends it", cli->target);
@@ -138,7 +140,7 @@ static enum cli_status run(struct cli *cli)
 	if (!status) {
 		/* A reader that leaves must not take us along while the guest is monitored. */
 		signal(SIGPIPE, SIG_IGN);
-		int failed = stop_begin(&monitor.stop, cli->vm, monitor.watch.duration_ns);
+		int failed = stop_begin(&monitor.stop, cli->vm);
 		if (failed) {
 			cli_say(cli, "cannot wait for signals: %s", strerror(failed));
 			status = CLI_PARTIAL;

@@ -65,7 +65,7 @@ static enum cli_status run(struct cli *cli)
 		return status;
 	}
 	image.stop = &stop;
-	int failed = stop_begin(&stop, NULL, 0);
+	int failed = stop_begin(&stop, NULL);
 	if (failed) {
 		cli_say(cli, "cannot wait for signals: %s", strerror(failed));
 		status = CLI_PARTIAL;

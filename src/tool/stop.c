@@ -25,13 +25,13 @@ static int wait_for(struct stop *stop)
 
 	do {
 		uint64_t now = clock_ns();
-		uint64_t left = stop->deadline_ns > now ? stop->deadline_ns - now : 0;
+		uint64_t deadline = atomic_load(&stop->deadline_ns);
+		uint64_t left = deadline > now ? deadline - now : 0;
 		struct timespec time = {.tv_sec = (time_t)(left / 1000000000),
 					.tv_nsec = (long)(left % 1000000000)};
 
-		number = sigtimedwait(&stop->signals, NULL,
-				      stop->deadline_ns == UINT64_MAX ? NULL : &time);
-	} while (number < 0 && errno == EINTR);
+		number = sigtimedwait(&stop->signals, NULL, deadline == UINT64_MAX ? NULL : &time);
+	} while ((number < 0 && errno == EINTR) || number == SIGALRM);
 	return number < 0 ? 0 : number;
 }
 
@@ -47,23 +47,22 @@ static void *watch(void *context)
 		if (number && stop_asked(stop) == STOP_SIGNAL)
 			_exit(128 + number); /* asked twice: something hangs */
 		atomic_store(&stop->why, number ? STOP_SIGNAL : STOP_TIME);
-		stop->deadline_ns = UINT64_MAX;
+		atomic_store(&stop->deadline_ns, UINT64_MAX);
 		if (stop->vm)
 			vmi_event_interrupt(stop->vm);
 	}
 }
 
-int stop_begin(struct stop *stop, struct vmi *vm, uint64_t duration_ns)
+int stop_begin(struct stop *stop, struct vmi *vm)
 {
 	memset(stop, 0, sizeof(*stop));
 	stop->vm = vm;
-	stop->deadline_ns = UINT64_MAX;
-	if (duration_ns)
-		stop->deadline_ns = clock_ns() + duration_ns;
+	atomic_init(&stop->deadline_ns, UINT64_MAX);
 	sigemptyset(&stop->signals);
 	sigaddset(&stop->signals, SIGINT);
 	sigaddset(&stop->signals, SIGTERM);
 	sigaddset(&stop->signals, SIGHUP);
+	sigaddset(&stop->signals, SIGALRM); /* our own: there is a new deadline */
 	int failed = pthread_sigmask(SIG_BLOCK, &stop->signals, &stop->before);
 	if (failed)
 		return failed;
@@ -71,6 +70,12 @@ int stop_begin(struct stop *stop, struct vmi *vm, uint64_t duration_ns)
 	if (failed)
 		pthread_sigmask(SIG_SETMASK, &stop->before, NULL);
 	return failed;
+}
+
+void stop_after(struct stop *stop, uint64_t duration_ns)
+{
+	atomic_store(&stop->deadline_ns, clock_ns() + duration_ns);
+	pthread_kill(stop->thread, SIGALRM);
 }
 
 void stop_end(struct stop *stop)

@@ -18,16 +18,18 @@ enum stop_why { STOP_NOT, STOP_SIGNAL, STOP_TIME };
  * ends the program where it stands; whoever watches over the guest then frees it.
  */
 struct stop {
-	struct vmi *vm; /* NULL: no wait for events to end */
-	uint64_t deadline_ns;
+	struct vmi *vm;               /* NULL: no wait for events to end */
+	_Atomic uint64_t deadline_ns; /* UINT64_MAX: none */
 	pthread_t thread;
 	sigset_t signals, before;
 	atomic_int why; /* enum stop_why */
 	atomic_bool ended;
 };
 
-/* 0, or an errno; from here to stop_end() those signals do not kill. No deadline when 0. */
-int stop_begin(struct stop *stop, struct vmi *vm, uint64_t duration_ns);
+/* 0, or an errno; from here to stop_end() those signals do not kill. */
+int stop_begin(struct stop *stop, struct vmi *vm);
+/* The deadline, from now on. */
+void stop_after(struct stop *stop, uint64_t duration_ns);
 void stop_end(struct stop *stop);
 
 static inline enum stop_why stop_asked(struct stop *stop)

@@ -204,6 +204,7 @@ struct fake_host {
 	bool no_xen;          /**< nothing opens: no /dev/xen, no hypervisor */
 	bool no_privilege;    /**< every operation on a domain is refused */
 	bool no_store;        /**< no xenstore */
+	bool no_ept;          /**< AMD, or an old CPU */
 	bool no_altp2m;       /**< AMD, or compiled out */
 	bool no_mtf;          /**< no monitor trap flag: AMD, or an old CPU */
 	bool no_r_pw;         /**< reserved for headers that have XENMEM_access_r_pw */

@@ -90,13 +90,13 @@ static int access_set(struct fake_machine *m, struct fake_domain *d, uint16_t vi
 	return 0;
 }
 
-/* mem_access needs hardware-assisted paging. */
+/* mem_access needs EPT. */
 static struct fake_machine *access_begin(const char *name, uint32_t id, struct fake_domain **d)
 {
 	struct fake_machine *m = call_begin_domain(name, id, d);
 
-	if (m && ((*d)->type == FAKE_PV || (*d)->no_hap)) {
-		call_end(m, ENODEV);
+	if (m && (m->host.no_ept || (*d)->type == FAKE_PV || (*d)->no_hap)) {
+		call_end(m, EINVAL);
 		return NULL;
 	}
 	return m;
@@ -143,6 +143,8 @@ int xc_get_mem_access(xc_interface *xch, uint32_t id, uint64_t gfn, xenmem_acces
 	(void)xch;
 	if (!m)
 		return -1;
+	if (!d->ring.on) /* nobody to tell */
+		return call_end(m, ENODEV);
 	if (gfn == ~0ull) {
 		*access = d->default_access;
 		return call_end(m, 0);

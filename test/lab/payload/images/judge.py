@@ -7,10 +7,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
-from xen_truth import (Check, check_pages, check_registers, core_pages, hvmctx,  # noqa: E402
-                       memory_pages, registers, save_pages)
-
-TRUTH, FRAMES, TEXT = 0xffffc90000000000, 0x220000, "this string of the laboratory crosses a page"
+from xen_truth import (Check, check_pages, check_test_guest, save_pages, text_of)  # noqa: E402
 
 
 def result(name, check):
@@ -19,59 +16,16 @@ def result(name, check):
     return check.wrong
 
 
-def read(out, name):
-    with open(os.path.join(out, name), encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
-def told_by_guest(text):
-    vcpus = {}
-    for vcpu, name, value in re.findall(r"(\d+) (\S+) 0x([0-9a-f]+)\n", text):
-        vcpus.setdefault(int(vcpu), {})[name] = int(value, 16)
-    return vcpus
-
-
-def check_truth(check, image):
-    """mailbox.h of the guest says where it put what."""
-    for offset, frame in ((0, FRAMES + 0x2000), (0x1000, FRAMES), (0x3000, FRAMES + 0x1000)):
-        to = check.objects("translate", image, hex(TRUTH + offset))[0]
-        check.expect("0x%x of the truth" % offset, to["pa"], hex(frame))
-    check.expect("no mapping", check.objects("translate", image, hex(TRUTH + 0x2000))[0]["status"],
-                 "not-present")
-    check.expect("string", check.objects("string", image, hex(TRUTH + 0xff0))[0]["text"], TEXT)
-    for gpa in range(FRAMES, FRAMES + 0x3000, 0x1000):
-        word = check.objects("read", image, hex(gpa + 0x40), "8", "--phys")[0]["bytes"]
-        check.expect("gpa 0x%x" % gpa, bytes.fromhex(word), gpa.to_bytes(8, "little"))
-
-
-def test_guest(program, out, kind, reader):
-    image = os.path.join(out, "test." + kind)
+def test_guest(program, out, kind):
     check = Check(program)
-    pages, memory = reader(image), memory_pages(os.path.join(out, "test.memory"))
-    info = check_pages(check, image, pages)
-    check.expect("format", info["format"], "xen-" + kind)
-    check.expect("warnings", info["warnings"], [])
-    # Xen's own pages below 4 GiB are no memory of the guest's, and in one of the two only.
-    check.expect("frames", sorted(g for g in pages if g < 0x1000),
-                 sorted(g for g in memory if g < 0x1000 and (kind == "save" or not 0xa0 <= g < 0xc0)))
-    check.expect("pages as mapped", [g for g in pages if g < 0x1000 and pages[g] != memory[g]], [])
-    truth = hvmctx(read(out, "test.hvmctx"))
-    check_registers(check, image, truth, kind == "save", ("tsc",))
-    for index, true in told_by_guest(read(out, "test.tell")).items():
-        regs, _ = registers(check, image)[index]
-        for name, value in true.items():
-            if name in regs:
-                check.expect("vcpu %d says %s" % (index, name), hex(regs[name]), hex(value))
-            else:
-                check.expect("vcpu %d lacks %s" % (index, name), kind, "core")
-    check_truth(check, image)
+    check_test_guest(check, out, os.path.join(out, "test." + kind), kind)
     return result("images:test.%s" % kind, check)
 
 
 def linux_guest(program, out):
     image = os.path.join(out, "linux.save")
     check = Check(program)
-    log = read(out, "linux.log")
+    log = text_of(out, "linux.log")
     info = check_pages(check, image, save_pages(image))
     check.expect("vcpus", info["vcpus"], 2)
     check.expect("warnings", info["warnings"], [])
@@ -103,9 +57,9 @@ def main(arguments):
     images = [name for name in ("test.save", "test.core", "linux.save")
               if os.path.exists(os.path.join(out, name))]
     print("LAB plan %d" % max(1, len(images)), flush=True)
-    wrong = test_guest(program, out, "save", save_pages)
+    wrong = test_guest(program, out, "save")
     if "test.core" in images:
-        wrong += test_guest(program, out, "core", core_pages)
+        wrong += test_guest(program, out, "core")
     if "linux.save" in images:
         wrong += linux_guest(program, out)
     sys.exit(1 if wrong else 0)

@@ -10,6 +10,7 @@
 #include <xen/vm_event.h>
 
 #include "client.h"
+#include "holds.h"
 
 enum { WATCHED_MAX = 32 };
 
@@ -18,6 +19,7 @@ struct bench {
 	struct vmi *vm;         /* the library's */
 	xc_interface *xc;       /* the hypervisor's */
 	char target[16];
+	bool amd; /* the processor is AMD's */
 	struct vmi_error err;
 	char why[256];
 };
@@ -42,30 +44,6 @@ struct test {
 	const char *name;
 	bool (*run)(struct bench *bench);
 };
-
-/* Note why; false. */
-bool fails(struct bench *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-#define HOLDS(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			return fails(b, "%d: %s", __LINE__, #condition);                           \
-	} while (0)
-
-#define WORKS(call)                                                                                \
-	do {                                                                                       \
-		if (call)                                                                          \
-			return fails(b, "%d: %s", __LINE__, b->err.text);                          \
-	} while (0)
-
-/* It is refused with that status, and the sentence contains `words`. */
-#define REFUSED(call, expected, words)                                                             \
-	do {                                                                                       \
-		enum vmi_status refused_ = (call);                                                 \
-		if (refused_ != (expected) || !strstr(b->err.text, (words)))                       \
-			return fails(b, "%d: %s: %s", __LINE__, vmi_status_name(refused_),         \
-				     b->err.text);                                                 \
-	} while (0)
 
 /* Run tests one after the other, each followed by vmi_state_reset(). */
 void run_tests(struct bench *b, const struct test *tests, size_t count);
@@ -113,6 +91,10 @@ void part_kill(struct bench *b);
 void part_rescue(struct bench *b);
 void part_count(struct bench *b);
 void part_rate(struct bench *b);
+void part_amd(struct bench *b);
+
+/* Why a test cannot be shown on an AMD processor; NULL when it can. */
+const char *not_on_amd(const char *test);
 
 /* The same work, by libxenctrl alone: events a second, or 0. A word of the guest that is mapped may
  * be read at each. */

@@ -18,6 +18,7 @@ static const struct part {
 	{"control", part_control, false}, {"detach", part_detach, true},
 	{"kill", part_kill, true},        {"count", part_count, false},
 	{"rate", part_rate, true},        {"rescue", part_rescue, true},
+	{"amd", part_amd, false},
 };
 
 static void run(struct bench *b, const struct part *part)
@@ -44,6 +45,19 @@ static void run(struct bench *b, const struct part *part)
 	lab_result(same, name, "%s", b->why);
 }
 
+static bool is_amd(void)
+{
+	FILE *cpu = fopen("/proc/cpuinfo", "r");
+	char line[256];
+	bool amd = false;
+
+	while (cpu && fgets(line, sizeof(line), cpu))
+		amd |= strstr(line, "AuthenticAMD") != NULL;
+	if (cpu)
+		fclose(cpu);
+	return amd;
+}
+
 int main(int argc, char **argv)
 {
 	struct bench bench = {0};
@@ -56,6 +70,7 @@ int main(int argc, char **argv)
 	if (!part)
 		return 2;
 	snprintf(bench.target, sizeof(bench.target), "%s", argv[2]);
+	bench.amd = is_amd();
 	bench.xc = xc_interface_open(NULL, NULL, 0);
 	if (lab_result(bench.xc && lab_open(&bench.guest, (uint32_t)atoi(argv[2])), part->name,
 		       "the guest is not ready"))

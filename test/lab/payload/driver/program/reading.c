@@ -60,7 +60,8 @@ static bool info(struct bench *b)
 	HOLDS(i->vcpus == b->guest.vcpus);
 	HOLDS(i->page_size == 4096);
 	HOLDS(i->memory_bytes >= 15 << 20 && i->memory_bytes <= 17 << 20);
-	HOLDS(i->capabilities == VMI_CAP_FULL);
+	unsigned missing = b->amd ? VMI_CAP_PROTECTION | VMI_CAP_VIEW_CONTROL : 0;
+	HOLDS(i->capabilities == (VMI_CAP_FULL & ~missing));
 	return true;
 }
 
@@ -106,6 +107,9 @@ static bool state_registers(struct bench *b)
 		};
 		for (size_t i = 0; i < sizeof(truth) / sizeof(truth[0]); i++) {
 			enum vmi_register reg = truth[i].reg;
+			/* QEMU's SVM has no PAT of the guest's own: it reads Xen's. */
+			if (reg == VMI_PAT && b->amd)
+				continue;
 			if (regs.provenance[reg] != VMI_KNOWN || regs.value[reg] != truth[i].value)
 				return fails(b, "vcpu %u %s is 0x%" PRIx64 ", not 0x%" PRIx64, vcpu,
 					     vmi_register_name(reg), regs.value[reg],
@@ -290,9 +294,11 @@ static bool writing(struct bench *b)
 
 static bool takes_nothing(struct bench *b)
 {
-	bool altp2m = true;
+	bool altp2m = false;
 
-	HOLDS(!xc_altp2m_get_domain_state(b->xc, b->guest.domid, &altp2m) && !altp2m);
+	/* Where it can never be on, this fails. */
+	HOLDS(!xc_altp2m_get_domain_state(b->xc, b->guest.domid, &altp2m) || b->amd);
+	HOLDS(!altp2m);
 	/* The ring is not in use: turning it off says so. */
 	HOLDS(xc_monitor_disable(b->xc, b->guest.domid) != 0);
 	return true;

@@ -154,6 +154,7 @@ def maps(run):
 HARMLESS = {
     "17 0": "version",
     "12 14": "maximum_gpfn",
+    "12 21 1": "access_op: get access",
     "35 6": "getdomaininfolist",
     "36 5": "getdomaininfo",
     "36 33": "gethvmcontext",

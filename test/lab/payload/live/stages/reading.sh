@@ -12,6 +12,7 @@ answer vmi-live info test --json
 answer vmi-live info "$DOMID"
 stage regs
 asked 1 spin
+usleep 50000
 answer vmi-live regs test --json
 answer vmi-live regs test --vcpu 1
 asked 1 stop

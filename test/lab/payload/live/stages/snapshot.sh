@@ -13,7 +13,7 @@ looked
 xl unpause test
 answer vmi-live snapshot test -o /tmp/still.raw --format raw --json
 answer vmi-live snapshot test -o /tmp/still.elf
-answer vmi-live snapshot test -o /tmp/no --format kdump-lz4
+answer vmi-live snapshot test -o /tmp/no --format vmss
 answer vmi-live snapshot test -o /none/here
 stat -c '%s %b %a' /tmp/still.elf /tmp/still.raw >/out/still.disk
 ls /tmp >/out/still.files
@@ -24,7 +24,7 @@ vmi-dump read /tmp/still.raw --phys $LAB_CODE $((LAB_SCRATCH - LAB_CODE)) --raw 
 cp /tmp/still.elf /out/still.elf
 
 stage writing
-asked 0 begin writes rcx=30000000 rdi=0x210000 , 1 begin writes rcx=30000000 rdi=0x210008
+asked 0 begin writes rcx=6000000 rdi=0x210000 , 1 begin writes rcx=6000000 rdi=0x210008
 usleep 100000
 answer vmi-live snapshot test -o /tmp/writing.elf
 asked 0 end , 1 end

@@ -2,7 +2,7 @@
 /* The index over a bitmap, against counting bit by bit. */
 
 #include "check.h"
-#include "rank.h"
+#include "pagemap.h"
 #include "source.h"
 
 #include <stdlib.h>
@@ -19,39 +19,38 @@ static void compare(const uint8_t *bytes, uint64_t count)
 {
 	struct vmi_error err = {0};
 	struct vmi_source *source;
-	struct rank rank;
+	struct pagemap map;
 	uint64_t before = 0;
 
 	CHECK_OK(source_open_memory(&source, bytes, BYTES + FRONT, &err));
-	CHECK_OK(rank_open(&rank, source, FRONT, count, &err));
+	CHECK_OK(pagemap_open(&map, source, FRONT, count, &err));
 	uint64_t one = count, zero = count;
 	for (uint64_t bit = count; bit-- > 0;) {
 		if (is_set(bytes, bit))
 			one = bit;
 		else
 			zero = bit;
-		assert_int_equal(rank_next_one(&rank, bit), one);
-		assert_int_equal(rank_next_zero(&rank, bit), zero);
+		assert_int_equal(pagemap_next_set(&map, bit, count), one);
+		assert_int_equal(pagemap_next_clear(&map, bit, count), zero);
 	}
 	for (uint64_t bit = 0; bit < count; bit++) {
-		uint64_t index = 12345;
-		unsigned run = 0;
-		assert_int_equal(rank_find(&rank, bit, &index, &run), is_set(bytes, bit));
+		assert_int_equal(pagemap_has(&map, bit), is_set(bytes, bit));
+		assert_int_equal(pagemap_rank(&map, bit), before);
 		if (!is_set(bytes, bit))
 			continue;
-		assert_int_equal(index, before);
-		assert_int_equal(rank_select(&rank, before), bit);
+		assert_int_equal(pagemap_select(&map, before), bit);
 		before++;
-		assert_true(run >= 1 && run <= 64 && bit + run <= count);
-		for (unsigned i = 0; i < run; i++)
-			assert_true(is_set(bytes, bit + i));
 	}
-	assert_int_equal(rank.ones, before);
-	assert_int_equal(rank_select(&rank, before), count);
-	assert_int_equal(rank_next_one(&rank, count), count);
-	assert_int_equal(rank_next_zero(&rank, UINT64_MAX), count);
-	assert_false(rank_find(&rank, count, &before, &(unsigned){0}));
-	rank_close(&rank);
+	assert_int_equal(map.count, before);
+	assert_int_equal(pagemap_rank(&map, count), before);
+	assert_int_equal(pagemap_select(&map, before), count);
+	assert_int_equal(pagemap_next_set(&map, count, count), count);
+	assert_int_equal(pagemap_next_clear(&map, UINT64_MAX, count), count);
+	assert_int_equal(pagemap_next_set(&map, count, count + 9), count + 9);
+	assert_int_equal(pagemap_next_clear(&map, count + 1, count + 9), count + 1);
+	assert_int_equal(pagemap_end(&map), before ? pagemap_select(&map, before - 1) + 1 : 0);
+	assert_false(pagemap_has(&map, count));
+	pagemap_close(&map);
 	source_close(source);
 }
 
@@ -82,16 +81,16 @@ static void past_the_end(void **state)
 	const uint8_t bytes[16] = {0};
 	struct vmi_error err = {0};
 	struct vmi_source *source;
-	struct rank rank;
+	struct pagemap map;
 
 	(void)state;
 	CHECK_OK(source_open_memory(&source, bytes, sizeof(bytes), &err));
-	CHECK_OK(rank_open(&rank, source, 8, 64, &err));
-	rank_close(&rank);
-	CHECK_FAIL(rank_open(&rank, source, 8, 65, &err), VMI_ERR_CORRUPT, "ends past the end");
-	CHECK_FAIL(rank_open(&rank, source, 8, UINT64_MAX, &err), VMI_ERR_CORRUPT,
-		   "ends past the end");
-	CHECK_FAIL(rank_open(&rank, source, 17, 0, &err), VMI_ERR_CORRUPT, "ends past the end");
+	CHECK_OK(pagemap_open(&map, source, 8, 64, &err));
+	pagemap_close(&map);
+	CHECK_FAIL(pagemap_open(&map, source, 8, 65, &err), VMI_ERR_CORRUPT, "inside its bitmap");
+	CHECK_FAIL(pagemap_open(&map, source, 8, UINT64_MAX, &err), VMI_ERR_CORRUPT,
+		   "inside its bitmap");
+	CHECK_FAIL(pagemap_open(&map, source, 17, 0, &err), VMI_ERR_CORRUPT, "inside its bitmap");
 	source_close(source);
 }
 
