@@ -10,8 +10,7 @@ enum { PAGE = VMI_PAGE_SIZE };
 
 static const uint64_t gib = UINT64_C(1) << 30;
 
-/* ---- given ------------------------------------------------------------------------------------
- */
+/* ---- given ------------------------------------------------------------------------------ */
 
 static enum vmi_status open_with(struct vmi **vm, const uint8_t *bytes, size_t size,
 				 const struct vmi_layout *layout, size_t count,
@@ -106,8 +105,7 @@ static void not_flat(void **state)
 	free(bytes);
 }
 
-/* ---- proposed ---------------------------------------------------------------------------------
- */
+/* ---- proposed --------------------------------------------------------------------------- */
 
 struct entry {
 	uint64_t start, size;

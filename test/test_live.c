@@ -37,8 +37,7 @@ static int setting_end(void **state)
 	return 0;
 }
 
-/* ---- access -----------------------------------------------------------------------------------
- */
+/* ---- access ----------------------------------------------------------------------------- */
 
 static void access_of_a_page(void **state)
 {
@@ -84,8 +83,7 @@ static void access_that_makes_no_sense(void **state)
 	assert_int_equal(fake_calls(s->fake, FAKE_VIEW), 0);
 }
 
-/* ---- views ------------------------------------------------------------------------------------
- */
+/* ---- views ------------------------------------------------------------------------------ */
 
 static void views(void **state)
 {
@@ -141,8 +139,7 @@ static void view_frames(void **state)
 	CHECK_FAIL(vmi_view_change_gfn(s->vm, 3, 1, 3, &err), VMI_ERR_NOT_FOUND, "no view 3");
 }
 
-/* ---- monitors ---------------------------------------------------------------------------------
- */
+/* ---- monitors --------------------------------------------------------------------------- */
 
 static void monitors(void **state)
 {
@@ -213,8 +210,7 @@ static void monitors_that_do_not_exist(void **state)
 	assert_int_equal(fake_calls(s->fake, FAKE_MONITOR), 0);
 }
 
-/* ---- responses --------------------------------------------------------------------------------
- */
+/* ---- responses -------------------------------------------------------------------------- */
 
 static void responses(void **state)
 {
@@ -249,8 +245,7 @@ static void responses(void **state)
 		assert_int_equal(r.registers[reg], 0x1000 + reg);
 }
 
-/* ---- events -----------------------------------------------------------------------------------
- */
+/* ---- events ----------------------------------------------------------------------------- */
 
 struct seen {
 	struct vmi_event events[FAKE_LIST];
@@ -375,8 +370,7 @@ static void event_timeout_and_failure(void **state)
 	free(seen);
 }
 
-/* ---- control ----------------------------------------------------------------------------------
- */
+/* ---- control ---------------------------------------------------------------------------- */
 
 static void pauses_nest(void **state)
 {

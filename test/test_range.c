@@ -349,8 +349,7 @@ static void hostile_emptiness(void **state)
 	setting_end(&s);
 }
 
-/* ---- against translating every page ------------------------------------------------------------
- */
+/* ---- against translating every page ------------------------------------------------------ */
 
 static bool alike(const struct vmi_range *a, const struct vmi_range *b)
 {

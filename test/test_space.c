@@ -15,8 +15,7 @@
 #define NXE  VMI_EFER_NXE
 #define NONE UINT64_MAX /* the register is absent */
 
-/* ---- from registers ---------------------------------------------------------------------------
- */
+/* ---- from registers --------------------------------------------------------------------- */
 
 /* SDM vol. 3A 4.1.1, table 4-1; then what is concluded when not all of it is known. */
 static const struct {
@@ -193,8 +192,7 @@ static void other_machines(void **state)
 	fake_destroy(fake);
 }
 
-/* ---- by the tables ----------------------------------------------------------------------------
- */
+/* ---- by the tables ---------------------------------------------------------------------- */
 
 /* A small kernel's tables: code, data, a direct map of all memory; user pages below. */
 static void like_a_kernel(struct tables *tables)
@@ -348,8 +346,7 @@ static void root_beside_registers(void **state)
 	fake_destroy(fake);
 }
 
-/* ---- the default ------------------------------------------------------------------------------
- */
+/* ---- the default ------------------------------------------------------------------------ */
 
 static const struct {
 	const char *name, *text;

@@ -66,8 +66,7 @@ static enum vmi_status get(struct setting *s, vmi_gva gva, enum vmi_encoding enc
 	return vmi_string_read(s->vm, &s->tables.space, gva, encoding, limit, string, err);
 }
 
-/* ---- where it ends ----------------------------------------------------------------------------
- */
+/* ---- where it ends ---------------------------------------------------------------------- */
 
 /* Every alignment around a border, lengths over 1, 2 and 3 pages; the page behind is not asked. */
 static void every_alignment(void **state)
@@ -266,8 +265,7 @@ static void limits(void **state)
 	vmi_string_free(&string);
 }
 
-/* ---- text -------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------- */
 
 struct text_row {
 	const char *name, *bytes;
@@ -394,8 +392,7 @@ static void utf16_terminator_is_aligned(void **state)
 	}
 }
 
-/* ---- counted strings --------------------------------------------------------------------------
- */
+/* ---- counted strings -------------------------------------------------------------------- */
 
 static void counted(void **state)
 {

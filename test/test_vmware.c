@@ -51,8 +51,7 @@ static void assert_known(const struct vmi_registers *regs, enum vmi_register reg
 	assert_int_equal(regs->value[reg], value);
 }
 
-/* ---- memory in the state ----------------------------------------------------------------------
- */
+/* ---- memory in the state ---------------------------------------------------------------- */
 
 static void inside(void **state)
 {
@@ -129,8 +128,7 @@ static void cut_inside(void **state)
 	image_close(&image);
 }
 
-/* ---- registers --------------------------------------------------------------------------------
- */
+/* ---- registers -------------------------------------------------------------------------- */
 
 static void check_wide(struct vmi *vm, unsigned vcpu)
 {
@@ -223,8 +221,7 @@ static void odd_cpus(void **state)
 	image_close(&image);
 }
 
-/* ---- memory beside ----------------------------------------------------------------------------
- */
+/* ---- memory beside ---------------------------------------------------------------------- */
 
 struct folder {
 	char path[40];
@@ -380,8 +377,7 @@ static void bare_with_hole(void **state)
 	folder_remove(&folder);
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------
- */
+/* ---- refusals --------------------------------------------------------------------------- */
 
 static void refused(void **state)
 {

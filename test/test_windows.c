@@ -76,8 +76,7 @@ static void assert_absent(struct vmi *vm, const char *expected)
 	assert_string_equal(text, expected);
 }
 
-/* ---- memory -----------------------------------------------------------------------------------
- */
+/* ---- memory ----------------------------------------------------------------------------- */
 
 static void full(void **state)
 {
@@ -254,8 +253,7 @@ static void from_file(void **state)
 	unlink(name);
 }
 
-/* ---- registers --------------------------------------------------------------------------------
- */
+/* ---- registers -------------------------------------------------------------------------- */
 
 static void header_registers(void **state)
 {
@@ -499,8 +497,7 @@ static void odd_counts(void **state)
 	image_close(&image);
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------
- */
+/* ---- refusals --------------------------------------------------------------------------- */
 
 static void refused(void **state)
 {
