@@ -15,13 +15,17 @@ trap 'rm -rf "$tmp"' EXIT INT TERM
 if [ -n "${2:-}" ]; then
 	elf=$2/qemu.elf raw=$2/phys.raw
 else
-	elf=$here/../../test-data/bare-4level.elf raw=$here/../../test-data/bare-4level.raw
+	elf=$here/../../test-data/4level.elf raw=$here/../../test-data/4level.raw
 fi
 "$build/test/bench/bench_translate" "$elf" "$raw"
 echo
 "$build/test/bench/bench_read" "$elf"
 echo
 python3 "$here/cli.py" "$build/src/tool/vmi-dump" "$elf" "$raw" "$build/test/bench/bench_read"
+echo
+python3 "$here/convert.py" "$build/src/tool/vmi-dump" "$elf" "$tmp"
+echo
+"$build/test/bench/bench_formats" "$tmp"/*.kdump
 # The Xen driver's loop, over a fake of Xen: where its headers are.
 if [ -x "$build/test/fake_xen/bench_event" ]; then
 	echo
