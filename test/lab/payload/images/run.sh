@@ -47,7 +47,7 @@ linux_guest() {
 		check "linux:$symbol" guest_says linux " $symbol"
 	done
 	guest_type ps
-	check linux:ps guest_says linux 'GUEST ps end'
+	check linux:ps guest_says linux 'GUEST did ps'
 	check linux:save xl save linux /out/linux.save
 	cp /var/log/xen/guest-linux.log /out/linux.log
 }
