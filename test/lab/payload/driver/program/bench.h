@@ -91,6 +91,7 @@ void part_kill(struct bench *b);
 void part_rescue(struct bench *b);
 void part_count(struct bench *b);
 void part_rate(struct bench *b);
+void part_speed(struct bench *b);
 void part_amd(struct bench *b);
 
 /* Why a test cannot be shown on an AMD processor; NULL when it can. */

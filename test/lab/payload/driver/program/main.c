@@ -18,7 +18,7 @@ static const struct part {
 	{"control", part_control, false}, {"detach", part_detach, true},
 	{"kill", part_kill, true},        {"count", part_count, false},
 	{"rate", part_rate, true},        {"rescue", part_rescue, true},
-	{"amd", part_amd, false},
+	{"amd", part_amd, false},         {"speed", part_speed, false},
 };
 
 static void run(struct bench *b, const struct part *part)
