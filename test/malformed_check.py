@@ -23,6 +23,10 @@ import threading
 # Twice for a sanitizer's shadow, and what the program itself needs.
 MEMORY = 384 << 20
 OUTPUT = 64 << 20
+# What a sanitizer keeps of freed memory is not the program's.
+ENVIRONMENT = dict(os.environ)
+ENVIRONMENT["ASAN_OPTIONS"] = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"),
+                                                     "quarantine_size_mb=32")))
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
 
 
@@ -34,7 +38,7 @@ class Result:
 def run(arguments, seconds):
     """Status, output (its first OUTPUT bytes), messages and peak memory. None: it did not end."""
     child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE)
+                             stderr=subprocess.PIPE, env=ENVIRONMENT)
     timer = threading.Timer(seconds, child.kill)
     timer.start()
     messages = []
