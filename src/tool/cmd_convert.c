@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* convert: the same memory and registers in another format. */
 
-#include <string.h>
-
 #include "image.h"
 #include "json.h"
 
@@ -36,25 +34,7 @@ static enum cli_status convert(struct image *image)
 
 static enum cli_status run(struct cli *cli)
 {
-	struct stop stop;
-	struct image image;
-
-	enum cli_status status = image_begin(&image, cli);
-	if (status) {
-		image_end(&image);
-		return status;
-	}
-	image.stop = &stop;
-	int failed = stop_begin(&stop, NULL);
-	if (failed) {
-		cli_say(cli, "cannot wait for signals: %s", strerror(failed));
-		status = CLI_PARTIAL;
-	} else {
-		status = convert(&image);
-		stop_end(&stop);
-	}
-	image_end(&image);
-	return status;
+	return image_run(cli, convert);
 }
 
 const struct command command_convert = {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* snapshot: all memory and registers of one moment, in a file. */
 
-#include <string.h>
-
 #include <vmi/live.h>
 
 #include "image.h"
@@ -30,6 +28,10 @@ static enum cli_status snapshot(struct image *image)
 {
 	struct cli *cli = image->cli;
 	uint64_t begun = clock_ns(), paused = 0;
+	struct vmi_error err;
+
+	if (image->format->notes && vmi_require(cli->vm, VMI_CAP_QUERY_REGISTERS, &err))
+		return cli_failure(cli, VMI_ERR_UNSUPPORTED, &err);
 
 	enum cli_status status = take(image, &paused);
 	bool kept = !status;
@@ -53,28 +55,7 @@ static enum cli_status snapshot(struct image *image)
 
 static enum cli_status run(struct cli *cli)
 {
-	struct stop stop;
-	struct image image;
-	struct vmi_error err;
-
-	enum cli_status status = image_begin(&image, cli);
-	if (!status && image.format->notes && vmi_require(cli->vm, VMI_CAP_QUERY_REGISTERS, &err))
-		status = cli_failure(cli, VMI_ERR_UNSUPPORTED, &err);
-	if (status) {
-		image_end(&image);
-		return status;
-	}
-	image.stop = &stop;
-	int failed = stop_begin(&stop, NULL);
-	if (failed) {
-		cli_say(cli, "cannot wait for signals: %s", strerror(failed));
-		status = CLI_PARTIAL;
-	} else {
-		status = snapshot(&image);
-		stop_end(&stop);
-	}
-	image_end(&image);
-	return status;
+	return image_run(cli, snapshot);
 }
 
 const struct command command_snapshot = {

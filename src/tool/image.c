@@ -31,18 +31,14 @@ bool image_goes_on(struct image *image)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-bool image_clone(struct image *image, struct vmi **handles)
+void image_clone(struct image *image, struct vmi **handles)
 {
-	handles[0] = image->cli->vm;
-	for (unsigned i = 1; i < image->threads; i++) {
-		enum vmi_status st = vmi_clone(image->cli->vm, &handles[i], NULL);
+	unsigned count = 1;
 
-		if (!st)
-			continue;
-		image->threads = i; /* what there is will do */
-		break;
-	}
-	return true;
+	handles[0] = image->cli->vm;
+	while (count < image->threads && !vmi_clone(image->cli->vm, &handles[count], NULL))
+		count++;
+	image->threads = count;
 }
 
 void image_unclone(struct image *image, struct vmi **handles)
@@ -335,4 +331,23 @@ void image_end(struct image *image)
 	image_list_deinit(&image->excluded);
 	image_list_deinit(&image->cut);
 	free(image->regs);
+}
+
+enum cli_status image_run(struct cli *cli, enum cli_status (*make)(struct image *image))
+{
+	struct stop stop;
+	struct image image;
+
+	enum cli_status status = image_begin(&image, cli);
+	int failed = status ? 0 : stop_begin(&stop, NULL);
+	if (failed) {
+		cli_say(cli, "cannot wait for signals: %s", strerror(failed));
+		status = CLI_PARTIAL;
+	} else if (!status) {
+		image.stop = &stop;
+		status = make(&image);
+		stop_end(&stop);
+	}
+	image_end(&image);
+	return status;
 }

@@ -21,9 +21,8 @@ struct image_layout;
 /** A format. Those made of bytes in a row have lay_out(), and any container may go around them. */
 struct image_format {
 	const char *name;
-	bool notes;       /* holds registers */
-	bool holes;       /* can say what is absent */
-	bool whole_pages; /* and nothing less */
+	bool notes; /* holds registers */
+	bool holes; /* can say what is absent */
 	/* Where all is; also places the stretches of image->held. False: it was said. */
 	bool (*lay_out)(struct image *image, struct image_layout *layout);
 	/* The same again after stretches were taken away, without moving any; NULL: impossible.
@@ -57,6 +56,8 @@ struct image {
 	bool partial;               /* something is not in the image; it was said */
 };
 
+/* A command that writes an image: all of it, of which `make` is the command's own part. */
+enum cli_status image_run(struct cli *cli, enum cli_status (*make)(struct image *image));
 /* From --format, --compress, --threads, --output and --force; not CLI_DELIVERED: it was said. */
 enum cli_status image_begin(struct image *image, struct cli *cli);
 /* List what there is, which is to be of one moment with the copy. */
@@ -76,7 +77,7 @@ enum cli_status image_no_memory(const struct image *image);
 
 /* A handle for each of image->threads, the first being the program's own; fewer where the target
  * allows no more, and then image->threads says so. */
-bool image_clone(struct image *image, struct vmi **handles);
+void image_clone(struct image *image, struct vmi **handles);
 void image_unclone(struct image *image, struct vmi **handles);
 /* May the copy go on? Says what stopped it. */
 bool image_goes_on(struct image *image);

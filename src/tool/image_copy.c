@@ -269,8 +269,7 @@ static enum cli_status copy_once(struct copy *copy)
 	if (copy->packed &&
 	    !image_pack_begin(&copy->pack, image->packing, copy->layout.size, &image->file))
 		return image_no_memory(image);
-	if (!image_clone(image, handles))
-		return image_no_memory(image);
+	image_clone(image, handles);
 	struct job *jobs = calloc(image->threads, sizeof(*jobs));
 	if (jobs && jobs_begin(copy, jobs, each, handles))
 		relay_run(&ops, copy, each, image->threads);

@@ -250,8 +250,7 @@ static enum cli_status write_pages(struct kdump *kdump)
 	struct vmi *handles[RELAY_THREADS_MAX];
 	void *each[RELAY_THREADS_MAX];
 
-	if (!image_clone(image, handles))
-		return image_no_memory(image);
+	image_clone(image, handles);
 	struct job *jobs = calloc(image->threads, sizeof(*jobs));
 	if (jobs && jobs_begin(kdump, jobs, each, handles))
 		relay_run(&ops, kdump, each, image->threads);
@@ -483,6 +482,5 @@ const struct image_format image_kdump = {
 	.name = "kdump",
 	.notes = true,
 	.holes = true,
-	.whole_pages = true,
 	.write = kdump_write,
 };
