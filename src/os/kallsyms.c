@@ -22,6 +22,7 @@ enum {
 	COUNT_MAX = 4 << 20,
 	STRIDE = 256, /* names to a marker */
 	NAME_MAX_LEN = 4096,
+	IMAGE_MAX = 1 << 30, /* a kernel's size */
 	SEARCH_MAX = 100 << 20, /* names: a tenth of a second or so of trying, whatever is there */
 };
 
@@ -265,8 +266,10 @@ static bool addresses_agree(const struct tables *t, const struct addresses *a)
 
 	for (uint32_t i = 0; i < t->count; i++) {
 		uint64_t address = address_of(t, a, i);
+		bool far = a->offsets && !a->absolute &&
+			   get32(t->bytes + a->at + (size_t)i * 4) > IMAGE_MAX;
 
-		wrong += address < before;
+		wrong += address < before || far;
 		inside += is_kernel(address, t->pointer_size);
 		before = address;
 	}
