@@ -4,7 +4,7 @@
 _vmi_live()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="list info regs translate read string strings find maps monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols dmesg monitor snapshot reset"
 	local options="--json --quiet --driver --help"
 	local command= word i
 
@@ -61,7 +61,7 @@ _vmi_live()
 		COMPREPLY=($(compgen -W "xen" -- "$cur"))
 		return
 		;;
-	--from | -o | --output)
+	--from | -o | --output | --btf | --vmlinux | --system-map)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
@@ -74,6 +74,7 @@ _vmi_live()
 
 	case $command in
 	"") options+=" --version" ;;
+	symbols | dmesg) options+=" --root --mode --system-map --btf --vmlinux" ;;
 	info | maps) options+=" --root --vcpu --mode" ;;
 	regs) options+=" --vcpu" ;;
 	translate) options+=" --root --vcpu --mode --from --walk --reverse" ;;
