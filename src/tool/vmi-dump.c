@@ -91,6 +91,8 @@ static const struct command *const commands[] = {
 	&command_maps,
 	&command_symbols,
 	&command_dmesg,
+	&command_ps,
+	&command_sysinfo,
 	&command_convert,
 	NULL,
 };

@@ -30,6 +30,8 @@ static const struct command *const commands[] = {
 	&command_maps,
 	&command_symbols,
 	&command_dmesg,
+	&command_ps,
+	&command_sysinfo,
 	&command_monitor,
 	&command_snapshot,
 	&command_reset,
