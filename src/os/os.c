@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os.h"
+#include "module.h"
 #include "vmcoreinfo.h"
 
 enum { BTF_MAX = 256 << 20 };
@@ -163,6 +163,9 @@ void vmi_os_close(struct vmi_os *os)
 	if (!os)
 		return;
 	free(os->task_fields);
+	if (os->modules)
+		modules_deinit(os->modules);
+	free(os->modules);
 	types_destroy(os->types);
 	kernel_deinit(&os->kernel);
 	free(os);
