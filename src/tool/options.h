@@ -62,6 +62,7 @@ enum option_id {
 	OPT_PID,
 	OPT_PROCESS,
 	OPT_TREE,
+	OPT_ALL_THREADS,
 	OPT_SYMBOLS,
 	OPT_COUNT
 };
@@ -92,9 +93,11 @@ struct options {
 
 /*
  * Take argv apart, options anywhere among the words; `word` and `given` have room for argc members.
- * On a mistake false, with a sentence in `problem`.
+ * Of two options of one name the one in `taken` is meant, else the first. On a mistake false, with
+ * a sentence in `problem`.
  */
-bool options_parse(struct options *options, int argc, char **argv, char *problem, size_t size);
+bool options_parse(struct options *options, uint64_t taken, int argc, char **argv, char *problem,
+		   size_t size);
 /* The first option given that is not in `allowed`, or NULL. */
 const char *options_stranger(const struct options *options, uint64_t allowed);
 /* "--root GPA" */

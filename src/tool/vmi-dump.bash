@@ -4,7 +4,7 @@
 _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="info regs translate read string strings find maps symbols convert"
+	local commands="info regs translate read string strings find maps symbols ps sysinfo convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
 	local command= word i
 
@@ -52,7 +52,10 @@ _vmi_dump()
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--layout | --root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex)
+	--threads)
+		[[ $command == ps ]] || return
+		;;
+	--layout | --root | --vcpu | --limit | -n | --min | --bytes | --text | --regex)
 		return
 		;;
 	esac
@@ -66,7 +69,8 @@ _vmi_dump()
 	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
-	symbols) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac
 

@@ -4,7 +4,7 @@
 _vmi_live()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="list info regs translate read string strings find maps monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols ps sysinfo monitor snapshot reset"
 	local options="--json --quiet --driver --help"
 	local command= word i
 
@@ -61,12 +61,15 @@ _vmi_live()
 		COMPREPLY=($(compgen -W "xen" -- "$cur"))
 		return
 		;;
-	--from | -o | --output)
+	--from | -o | --output | --btf | --vmlinux | --system-map)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex | --mem | \
+	--threads)
+		[[ $command == ps ]] || return
+		;;
+	--root | --vcpu | --limit | -n | --min | --bytes | --text | --regex | --mem | \
 		--rip | -c | --count | -d | --duration | --deadline)
 		return
 		;;
@@ -81,6 +84,8 @@ _vmi_live()
 	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
+	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"
 		options+=" --hypercall=user --io --descriptor --vmexit --privileged-call --mem"
