@@ -137,6 +137,21 @@ class Formats(Base):
                     read = elf_memory if form == "elf" else lime_memory
                     self.assertEqual(pages_of(read(plain)), pages_of(memory))
 
+    def test_zeros(self):
+        """As many as there are, wherever in the file they lie, and they take no room in it."""
+        path = os.path.join(self.dir, "zeros.raw")
+        pages = [bytes(PAGE) if gfn % 7 in (2, 3, 6) else os.urandom(PAGE) for gfn in range(700)]
+        with open(path, "wb") as file:
+            file.write(b"".join(pages))
+        zero = PAGE * sum(not any(page) for page in pages)
+        for options in (("elf",), ("raw",), ("lime",), ("elf", "--compress", "lz4"),
+                        ("kdump", "--compress", "none")):
+            said = self.convert(path, "--format", *options, says="")
+            self.assertEqual(said["zero_bytes"], zero, options)
+            if options != ("lime",):
+                # In that, a header moves pages off those of the file.
+                self.assertLess(said["disk_bytes"], 700 * PAGE - zero + 32 * PAGE, options)
+
     def test_threads(self):
         """Of more than one chunk, so that threads have something to get into a wrong order."""
         path = os.path.join(self.dir, "large.raw")
@@ -244,6 +259,9 @@ class Corrupt(Base):
         said = self.convert(self.image, *options, status=1, says=says)
         self.assertEqual(said["missing_bytes"], len(self.bad) * PAGE)
         self.assertEqual(said["memory_bytes"], len(self.good) * PAGE)
+        # What is not known is not zero.
+        self.assertEqual(said["zero_bytes"],
+                         PAGE * sum(not any(page) for page in self.good.values()))
 
     def test_elf(self):
         self.check()
