@@ -340,6 +340,22 @@ class Files(Base):
                 self.assertIn("stopped: no image is written", said)
             self.assertEqual(os.listdir(self.dir), ["big"])
 
+    def test_too_large_to_pack(self):
+        """More than an index has room for is no lack of memory."""
+        path = os.path.join(self.dir, "large")
+        stretch = 2 << 40
+        with open(path, "wb") as file:
+            try:
+                file.truncate(stretch)
+            except OSError as error:
+                self.skipTest(f"no file of {stretch} bytes: {error}")
+        layout = ",".join(f"{i * stretch:#x}:{stretch:#x}@0" for i in range(16))
+        for packing in ("lz4", "zstd"):
+            self.convert(path, "--driver", "raw", "--layout", layout, "--compress", packing,
+                         status=4, says="does not fit into a file that is compressed by "
+                         f"{packing}, whose index ends at 32 TiB: use --compress none")
+            self.assertEqual(os.listdir(self.dir), ["large"])
+
     def test_refusals(self):
         for options, status, says in (
                 (("--format", "kdump", "--compress", "lz4"), 2, "take zlib, lzo, snappy or zstd"),

@@ -12,6 +12,8 @@
 #include "image_pack.h"
 #include "relay.h"
 
+static const double TIB = 0x1p40;
+
 enum {
 	CHUNK = 1 << 20,
 	CHUNK_BLOCKS = CHUNK / IMAGE_BLOCK,
@@ -322,9 +324,15 @@ static enum cli_status lay_out_and_copy(struct copy *copy)
 	image_layout_deinit(&copy->layout);
 	image_list_deinit(&copy->missing);
 	image->zero = 0;
-	if (image->format->lay_out(image, &copy->layout))
+	if (!image->format->lay_out(image, &copy->layout))
+		return copy->layout.failed ? image_no_memory(image) : CLI_UNABLE;
+	if (!copy->packed || image_pack_fits(copy->layout.size))
 		return copy_once(copy);
-	return copy->layout.failed ? image_no_memory(image) : CLI_UNABLE;
+	cli_say(image->cli,
+		"%.1f TiB of memory does not fit into a file that is compressed by %s, whose index "
+		"ends at 32 TiB: use --compress none",
+		(double)copy->layout.size / TIB, packing_names[image->packing]);
+	return CLI_UNABLE;
 }
 
 /*

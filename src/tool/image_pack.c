@@ -65,9 +65,6 @@ bool image_pack_begin(struct image_pack *pack, enum packing packing, uint64_t si
 {
 	*pack = (struct image_pack){.packing = packing, .size = size};
 	pack->count = (size_t)((size + IMAGE_BLOCK - 1) / IMAGE_BLOCK);
-	/* The index is a frame of at most 4 GiB: room for the blocks of 32 TiB. */
-	if (pack->count > (UINT32_MAX - 64) / 8)
-		return false;
 	pack->index = calloc(pack->count ? pack->count : 1, sizeof(*pack->index));
 	if (!pack->index)
 		return false;
