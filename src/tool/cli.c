@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <vmi/os.h>
+
 #include "cli.h"
 #include "text.h"
 
@@ -394,6 +396,7 @@ int cli_main(const struct program *program, int argc, char **argv)
 		cli.out.context = &cli.progress;
 		status = finish(&cli, dispatch(&cli));
 	}
+	vmi_os_close(cli.os);
 	vmi_close(cli.vm);
 	out_deinit(&cli.out);
 	free(cli.options.given);

@@ -18,6 +18,7 @@ enum cli_status {
 };
 
 struct cli;
+struct vmi_os;
 
 /** What a command does with the target. */
 enum command_target {
@@ -58,6 +59,8 @@ struct cli {
 	const char *const *args; /* behind the target */
 	unsigned arg_count;
 	struct vmi *vm;
+	struct vmi_os *os;      /* cli_os(); NULL until then */
+	unsigned problems;      /* that it told of */
 	struct vmi_space space; /* cli_space() */
 	struct out out;
 	struct progress progress;
@@ -110,6 +113,6 @@ enum cli_status cli_scan_space(struct cli *cli, const struct vmi_space **space);
 /* The commands. */
 extern const struct command command_info, command_regs, command_translate, command_read,
 	command_string, command_strings, command_find, command_maps, command_list, command_monitor,
-	command_reset, command_snapshot, command_convert;
+	command_reset, command_snapshot, command_convert, command_symbols;
 
 #endif

@@ -71,6 +71,13 @@ static const struct {
 	[OPT_FORMAT] = {"format", "FORMAT", "elf, raw, lime or kdump (elf)", 0},
 	[OPT_COMPRESS] = {"compress", "NAME", "none, zlib, lzo, snappy, zstd or lz4", 0},
 	[OPT_FORCE] = {"force", NULL, "replace FILE when it exists", 'f'},
+	[OPT_SYSTEM_MAP] = {"system-map", "FILE", "the kernel's symbols, as nm prints them", 0},
+	[OPT_BTF] = {"btf", "FILE", "the kernel's types: BTF, or an ELF file with it", 0},
+	[OPT_VMLINUX] = {"vmlinux", "FILE", "the kernel, with symbols and DWARF", 0},
+	[OPT_PID] = {"pid", "N", "the process with this number: its space", 'p'},
+	[OPT_PROCESS] = {"process", "NAME", "the process of this name: its space", 0},
+	[OPT_TREE] = {"tree", NULL, "children under their parents", 0},
+	[OPT_SYMBOLS] = {"symbols", NULL, "the symbols beside the addresses", 0},
 };
 
 const char *option_name(enum option_id id)

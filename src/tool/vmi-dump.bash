@@ -4,7 +4,7 @@
 _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="info regs translate read string strings find maps convert"
+	local commands="info regs translate read string strings find maps symbols convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
 	local command= word i
 
@@ -47,7 +47,7 @@ _vmi_dump()
 		COMPREPLY=($(compgen -W "none zlib lzo snappy zstd lz4" -- "$cur"))
 		return
 		;;
-	--from | -o | --output)
+	--from | -o | --output | --btf | --vmlinux | --system-map)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
@@ -66,6 +66,7 @@ _vmi_dump()
 	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
+	symbols) options+=" --root --mode --system-map --btf --vmlinux" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac
 
