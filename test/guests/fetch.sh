@@ -5,8 +5,8 @@
 # The folder with boot/ and lib/modules/ is printed. Exit status 77: this archive has none.
 #
 # apt gets a state of its own for each suite: the machine's sources and lists stay as they are. The
-# archive is the one this machine uses, else Debian's own; apt checks what comes against its signed
-# lists.
+# archive is the one this machine uses, or $VMI_GUESTS_MIRROR; apt checks what comes against its
+# signed lists.
 set -eu
 CACHE=$1 SUITE=$2 ARCHITECTURE=$3 PACKAGE=$4
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -36,7 +36,7 @@ sources() {
 
 update_lists() {
 	archive=${VMI_GUESTS_MIRROR:-$(mirror)}
-	archive=${archive:-http://deb.debian.org/debian}
+	[ -n "$archive" ] || cannot "apt uses no archive of Debian here: name one in VMI_GUESTS_MIRROR"
 	mkdir -p "$STATE/state/lists/partial" "$STATE/cache/archives/partial"
 	: >"$STATE/status"
 	cat >"$STATE/apt.conf" <<-CONF
@@ -66,21 +66,50 @@ real_name() {
 	printf '%s\n' "${named:-$1}"
 }
 
+# An archive that changes while it is looked at may lack the newest: then others of that version.
+others() {
+	version=$(printf '%s\n' "$1" | sed -n 's/^linux-image-\([0-9]*\)\.\([0-9]*\).*/\1[.]\2/p')
+	flavour=$(printf '%s\n' "$PACKAGE" | sed 's/^linux-image-\([0-9.]*-\)\{0,1\}//')
+	apt-cache search --names-only "^linux-image-$version[^a-z]*(deb[0-9.]*)?-$flavour\$" |
+		cut -d ' ' -f 1 | grep -vxF "$1" | sort -rV
+}
+
+# Since 7.x the kernel and its modules are in packages of their own, of the same version.
+parts() {
+	echo "$1"
+	apt-cache depends "$1" | sed -n 's/^ *Depends: \(linux-[a-z]*-[0-9][^ ]*\)$/\1/p'
+}
+
+download() {
+	folder=$CACHE/$SUITE-$ARCHITECTURE-$1
+	[ ! -e "$folder/done" ] || return 0
+	rm -rf "$folder"
+	mkdir -p "$folder/usr/lib"
+	# shellcheck disable=SC2046
+	if ! (cd "$folder" && apt-get -qq download $(parts "$1") >>"$STATE/log" 2>&1); then
+		rm -rf "$folder"
+		return 1
+	fi
+	# As on an installed Debian.
+	ln -s usr/lib "$folder/lib"
+	for package in "$folder"/*.deb; do
+		dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$folder"
+	done
+	rm "$folder"/*.deb
+	: >"$folder/done"
+}
+
 [ -r "$KEYRING" ] || cannot "no $KEYRING: install debian-archive-keyring"
 mkdir -p "$STATE"
 export APT_CONFIG="$STATE/apt.conf"
 [ -e "$STATE/updated" ] || update_lists
-name=$(real_name "$PACKAGE")
-folder=$CACHE/$SUITE-$ARCHITECTURE-$name
-if [ ! -e "$folder/done" ]; then
-	apt-cache show "$name" >/dev/null 2>&1 || cannot "$SUITE has no $PACKAGE for $ARCHITECTURE"
-	rm -rf "$folder"
-	mkdir -p "$folder"
-	(cd "$folder" && apt-get -qq download "$name" >&2) || cannot "$name cannot be downloaded"
-	# Newer kernels keep their modules below usr/.
-	dpkg-deb --fsys-tarfile "$folder"/*.deb | tar -x -C "$folder"
-	[ -e "$folder/lib" ] || ln -s usr/lib "$folder/lib"
-	ls "$folder"/*.deb | sed 's|.*/||' >"$folder/done"
-	rm "$folder"/*.deb
-fi
-printf '%s\n' "$folder"
+newest=$(real_name "$PACKAGE")
+apt-cache show "$newest" >/dev/null 2>&1 || cannot "$SUITE has no $PACKAGE for $ARCHITECTURE"
+for name in "$newest" $(others "$newest"); do
+	if download "$name"; then
+		printf '%s\n' "$folder"
+		exit 0
+	fi
+	say "$name cannot be downloaded; see $STATE/log"
+done
+cannot "no $PACKAGE of $SUITE can be downloaded"

@@ -10,7 +10,8 @@ MODULES = (
     ("qemu_fw_cfg", ""), ("virtio_pci", ""), ("virtio_blk", ""),
     ("lzo-rle", ""), ("zram", "num_devices=1"), ("brd", "rd_nr=1 rd_size=8192"),
     ("overlay", ""), ("ext4", ""), ("loop", "max_loop=3"), ("dummy", "numdummies=2"),
-    ("bridge", ""), ("tun", ""), ("crc32c_generic", ""), ("nf_conntrack", "hashsize=128"), ("nls_utf8", ""),
+    ("bridge", ""), ("tun", ""), ("nls_utf8", ""), ("crc32c_generic", ""),
+    ("nf_conntrack", "hashsize=128"),
 )
 FLAGS = ("-std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum -Wmissing-prototypes "
          "-Wstrict-prototypes -Wvla -Werror -static -pthread -D_FILE_OFFSET_BITS=64").split()

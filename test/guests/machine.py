@@ -53,8 +53,7 @@ class Machine:
                      "-drive", "if=none,id=record,format=raw,file=" + self.disk,
                      "-device", "virtio-blk-pci,drive=record",
                      "-qmp", "unix:%s/qmp,server=on,wait=off" % self.sockets,
-                     "-kernel", "%s/boot/vmlinuz-%s" % (kernel, guest["release"]),
-                     "-initrd", initrd, "-append", guest["append"]]
+                     "-kernel", kernel, "-initrd", initrd, "-append", guest["append"]]
         if guest["vmcoreinfo"]:
             arguments += ["-device", "vmcoreinfo"]
         with open(os.path.join(folder, "qemu.cmd"), "w") as file:

@@ -13,6 +13,8 @@ import tarfile
 PAGE = 4096
 # guest/guest.h: where known pages lie, and how many; the mark is every resident's.
 KNOWN = ((0x10000000, 1), (0x30000000, 128), (0x20000000, 8), (0x40000000, 516))
+# Kept as they are, for whoever wants to compare them.
+RAW = r"proc/(net/|iomem|swaps|meminfo|filesystems|sysvipc|stat$)|sys/(block|kernel/vmcore)"
 OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -26,8 +28,8 @@ def address(value):
 
 def plain(text):
     """Without the octal escapes of /proc/PID/mountinfo."""
-    raw = OCTAL.sub(lambda m: chr(int(m[1], 8)), text.encode("utf-8", "surrogateescape").decode("latin1"))
-    return decoded(raw.encode("latin1"))
+    raw = text.encode("utf-8", "surrogateescape").decode("latin1")
+    return decoded(OCTAL.sub(lambda m: chr(int(m[1], 8)), raw).encode("latin1"))
 
 
 # ---- the guest's fill() ----
@@ -223,13 +225,20 @@ def where(entry):
 
 
 def system(found):
-    lines = decoded(found["proc/cpuinfo"]).splitlines()
-    return {"release": decoded(found["uname/release"]), "version": decoded(found["uname/version"]),
-            "machine": decoded(found["uname/machine"]), "hostname": decoded(found["uname/nodename"]),
-            "command_line": decoded(found["proc/cmdline"]).rstrip("\n"),
-            "banner": decoded(found["proc/version"]).rstrip("\n"),
-            "cpus": sum(line.startswith("processor") for line in lines),
-            "uptime_s": float(found["proc/uptime"].split()[0])}
+    def text(name):
+        return decoded(found[name]).rstrip("\n")
+
+    def count(pattern, name):
+        return int(re.search(pattern, text(name), re.M)[1])
+    names = {name: text("uname/" + name) for name in ("release", "version", "machine")}
+    return {**names, "hostname": text("uname/nodename"),
+            "domain": text("proc/sys/kernel/domainname"), "command_line": text("proc/cmdline"),
+            "banner": text("proc/version"), "load": text("proc/loadavg"),
+            "cpus": len(re.findall(r"^processor", text("proc/cpuinfo"), re.M)),
+            "taints": int(text("proc/sys/kernel/tainted")),
+            "boot_time_s": count(r"^btime (\d+)", "proc/stat"),
+            "memory_kib": count(r"^MemTotal: *(\d+)", "proc/meminfo"),
+            "uptime_s": float(text("proc/uptime").split()[0])}
 
 
 def keep_btf(found, folder):
@@ -249,8 +258,7 @@ def build(guest, registers, record, folder):
     found = members(record)
     pids = sorted({int(n.split("/")[1]) for n in found if re.match(r"proc/\d+/stat$", n)})
     processes = [process(found, pid) for pid in pids]
-    raw = {n: decoded(d) for n, d in found.items()
-           if re.match(r"proc/(net/|iomem|swaps|meminfo|filesystems|sysvipc|stat$)|sys/(block|kernel/vmc)", n)}
+    raw = {name: decoded(data) for name, data in found.items() if re.match(RAW, name)}
     spinner = [p["pid"] for p in processes if p["comm"] == "spin-cpu1"]
     for vcpu, running in enumerate([1] + spinner):
         registers[vcpu]["current"] = running

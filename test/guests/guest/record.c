@@ -17,7 +17,8 @@
 
 #include "guest.h"
 
-enum { BLOCK = 512, BUFFER = 1 << 20 };
+/* Files of sysctl refuse reads of megabytes. */
+enum { BLOCK = 512, BUFFER = 1 << 20, READ = 1 << 16 };
 
 struct archive {
 	int fd;
@@ -109,9 +110,9 @@ static bool read_whole(struct text *text, const char *path)
 	if (fd < 0)
 		return false;
 	for (;;) {
-		if (text->room - text->size < 1 << 14)
+		if (text->room - text->size < READ)
 			grow(text);
-		n = read(fd, text->data + text->size, text->room - text->size);
+		n = read(fd, text->data + text->size, READ);
 		if (n > 0)
 			text->size += (size_t)n;
 		/* A record of the log was overwritten meanwhile: the next read goes on behind. */
@@ -266,7 +267,7 @@ static void add_system(struct archive *archive, struct text *text)
 		"/proc/net/netlink",
 		"/proc/filesystems",
 		"/proc/sysvipc/shm",
-		"/proc/sys/kernel/hostname",
+		"/proc/sys/kernel/domainname",
 		"/proc/sys/kernel/tainted",
 		"/sys/kernel/vmcoreinfo",
 		"/sys/block/zram0/mm_stat",
@@ -287,6 +288,7 @@ static void add_moving(struct archive *archive, struct text *text)
 	add_folder(archive, text, "", "proc", add_process);
 	add_file(archive, text, "/dev/kmsg");
 	add_file(archive, text, "/proc/uptime");
+	add_file(archive, text, "/proc/loadavg");
 	add_file(archive, text, "/proc/stat");
 }
 
