@@ -70,7 +70,7 @@ real_name() {
 others() {
 	version=$(printf '%s\n' "$1" | sed -n 's/^linux-image-\([0-9]*\)\.\([0-9]*\).*/\1[.]\2/p')
 	flavour=$(printf '%s\n' "$PACKAGE" | sed 's/^linux-image-\([0-9.]*-\)\{0,1\}//')
-	apt-cache search --names-only "^linux-image-$version[^a-z]*(deb[0-9.]*)?-$flavour\$" |
+	apt-cache search --names-only "^linux-image-${version}[^a-z]*(deb[0-9.]*)?-$flavour\$" |
 		cut -d ' ' -f 1 | grep -vxF "$1" | sort -rV
 }
 

@@ -83,6 +83,15 @@ def fetch(guest, cache):
     return run.stdout.strip()
 
 
+def note_ready(path, name, text):
+    lines = []
+    if os.path.exists(path):
+        with open(path) as file:
+            lines = [line for line in file if line.split()[0] != name]
+    with open(path, "w") as file:
+        file.writelines(lines + ["%s %s\n" % (name, text)])
+
+
 def make(name, out, cache):
     guest = options_of(name)
     final, folder = os.path.join(out, name), os.path.join(out, name + ".new")
@@ -111,8 +120,7 @@ def make(name, out, cache):
     # Who looks at the old one sees it whole, or the new one.
     shutil.rmtree(final, ignore_errors=True)
     os.rename(folder, final)
-    with open(os.path.join(out, "READY"), "a") as file:
-        file.write("%s %s %s\n" % (name, guest["release"], final))
+    note_ready(os.path.join(out, "READY"), name, guest["release"] + " " + final)
     say(name, "ready after %d s" % (time.time() - start))
 
 

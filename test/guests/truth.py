@@ -12,7 +12,7 @@ import tarfile
 
 PAGE = 4096
 # guest/guest.h: where known pages lie, and how many; the mark is every resident's.
-KNOWN = ((0x10000000, 1), (0x30000000, 128), (0x20000000, 8), (0x40000000, 516))
+KNOWN = ((0x50000000, 1), (0x60000000, 8), (0x70000000, 128), (0x80000000, 516))
 # Kept as they are, for whoever wants to compare them.
 RAW = r"proc/(net/|iomem|swaps|meminfo|filesystems|sysvipc|stat$)|sys/(block|kernel/vmcore)"
 OCTAL = re.compile(r"\\([0-7]{3})")

@@ -19,9 +19,12 @@ enum {
 	READY_FD = 3,
 };
 
-/* Fixed addresses, of which the host knows what they hold: see fill(). Below 2 GiB, for i386. */
-static const uintptr_t MARK_AT = 0x10000000, SWAP_AT = 0x30000000, HIDDEN_AT = 0x20000000,
-		       HUGE_AT = 0x40000000;
+/*
+ * Fixed addresses, of which the host knows what they hold: see fill(). Above the GiB in which a
+ * heap may begin, and in reach of i386.
+ */
+static const uintptr_t MARK_AT = 0x50000000, HIDDEN_AT = 0x60000000, SWAP_AT = 0x70000000,
+		       HUGE_AT = 0x80000000;
 
 /* util.c: trouble ends the guest (as pid 1) or the resident; the host reads why on the console. */
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ...);

@@ -238,14 +238,11 @@ static void swap_out(void *at, size_t pages)
 	note("%d of %zu pages are swapped out", swapped_pages(at, pages), pages);
 }
 
-/*
- * The first half goes to a disk in memory, the second, with a higher priority, to zram. Each is as
- * many pages as the kernel takes slots of a device at a time (SWAP_SLOTS_CACHE_SIZE, one cache for
- * each cpu), so that the second half does not begin on the first device.
- */
+/* The first half goes to zram, which is full then: the second to a disk in memory. */
 void part_swapped(void)
 {
 	enum { HALF = 64 };
+	char room[32];
 	char *at = map("to swap", (void *)SWAP_AT, 2 * HALF * PAGE, RW,
 		       ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
@@ -253,10 +250,12 @@ void part_swapped(void)
 		fail("no memory at the fixed address");
 	stay_on_cpu(0);
 	fill(at, 2 * HALF, own_pid());
-	swap_on("/dev/ram0", 1);
-	swap_out(at, HALF);
-	write_text("/sys/block/zram0/disksize", "16M");
+	/* The first page is the area's header. */
+	snprintf(room, sizeof(room), "%d", (1 + HALF) * PAGE);
+	write_text("/sys/block/zram0/disksize", room);
 	swap_on("/dev/zram0", 10);
+	swap_out(at, HALF);
+	swap_on("/dev/ram0", 1);
 	swap_out(at + HALF * PAGE, HALF);
 	settle();
 }
