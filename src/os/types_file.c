@@ -7,6 +7,7 @@
 
 #include <gelf.h>
 
+#include "dwarf.h"
 #include "host_file.h"
 #include "types.h"
 
@@ -25,6 +26,7 @@ static enum vmi_status plain_load(int fd, struct types **types, struct vmi_error
 	return st;
 }
 
+/* VMI_END: it has none. */
 static enum vmi_status elf_load(Elf *elf, struct types **types, struct vmi_error *err)
 {
 	Elf_Scn *section = NULL;
@@ -45,7 +47,18 @@ static enum vmi_status elf_load(Elf *elf, struct types **types, struct vmi_error
 			return vmi_fail(err, VMI_ERR_CORRUPT, "%s", elf_errmsg(-1));
 		return types_of_bytes(data->d_buf, data->d_size, types, err);
 	}
-	return vmi_fail(err, VMI_ERR_UNSUPPORTED, "it has no section .BTF");
+	return VMI_END;
+}
+
+static enum vmi_status dwarf_load(const char *path, struct types **types, struct vmi_error *err)
+{
+#ifdef VMI_WITH_DW
+	return types_of_dwarf(path, types, err);
+#else
+	(void)types;
+	return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+			"%s: it has no BTF, and DWARF needs libdw, which this build lacks", path);
+#endif
 }
 
 enum vmi_status types_of_file(const char *path, struct types **types, struct vmi_error *err)
@@ -60,5 +73,7 @@ enum vmi_status types_of_file(const char *path, struct types **types, struct vmi
 					       : plain_load(fd, types, err);
 	elf_end(elf);
 	close(fd);
+	if (st == VMI_END)
+		return dwarf_load(path, types, err);
 	return st ? vmi_wrap(err, st, "%s", path) : VMI_OK;
 }
