@@ -92,6 +92,9 @@ static const struct command *const commands[] = {
 	&command_symbols,
 	&command_ps,
 	&command_sysinfo,
+	&command_vmas,
+	&command_files,
+	&command_mounts,
 	&command_convert,
 	NULL,
 };
