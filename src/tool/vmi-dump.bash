@@ -5,6 +5,7 @@ _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local commands="info regs translate read string strings find maps symbols ps sysinfo modules dmesg convert"
+	local commands="info regs translate read string strings find maps symbols ps vmas files mounts sysinfo convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
 	local command= word i
 
@@ -70,6 +71,8 @@ _vmi_dump()
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
 	symbols | sysinfo | modules | dmesg) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	vmas | files | mounts) options+=" --root --mode --system-map --btf --vmlinux --pid" ;;
 	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac

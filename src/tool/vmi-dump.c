@@ -94,6 +94,9 @@ static const struct command *const commands[] = {
 	&command_dmesg,
 	&command_ps,
 	&command_sysinfo,
+	&command_vmas,
+	&command_files,
+	&command_mounts,
 	&command_convert,
 	NULL,
 };
