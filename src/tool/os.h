@@ -7,9 +7,7 @@
 #include "cli.h"
 
 /* What a command that asks the operating system takes besides its own. */
-#define OPTIONS_OS                                                                                 \
-	(OPTION(OPT_ROOT) | OPTION(OPT_MODE) | OPTION(OPT_SYSTEM_MAP) | OPTION(OPT_BTF) |          \
-	 OPTION(OPT_VMLINUX))
+#define OPTIONS_OS (OPTION(OPT_ROOT) | OPTION(OPT_MODE) | OPTIONS_KERNEL)
 
 /* The operating system in the target, found at the first call; it closes with the command. */
 enum cli_status cli_os(struct cli *cli, struct vmi_os **os);

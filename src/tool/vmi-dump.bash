@@ -6,6 +6,8 @@ _vmi_dump()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local commands="info regs translate read string strings find maps symbols convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
+	local kernel=" --system-map --btf --vmlinux"
+	local space="$kernel --root --vcpu --mode"
 	local command= word i
 
 	COMPREPLY=()
@@ -59,14 +61,15 @@ _vmi_dump()
 
 	case $command in
 	"") options+=" --version" ;;
-	info | maps) options+=" --root --vcpu --mode" ;;
-	regs) options+=" --vcpu" ;;
-	translate) options+=" --root --vcpu --mode --from --walk --reverse" ;;
-	read) options+=" --root --vcpu --mode --phys --raw --type --skip-holes" ;;
-	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
-	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
-	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
-	symbols) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	info) options+=$space ;;
+	maps) options+="$space --symbols" ;;
+	regs) options+="$kernel --vcpu --symbols" ;;
+	translate) options+="$space --from --walk --reverse --symbols" ;;
+	read) options+="$space --phys --raw --type --skip-holes --symbols" ;;
+	string) options+="$space --phys --encoding --limit --unicode-string" ;;
+	strings) options+="$space --phys --encoding --min --offsets --threads" ;;
+	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
+	symbols) options+="$kernel --root --mode" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac
 

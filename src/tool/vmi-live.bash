@@ -6,6 +6,8 @@ _vmi_live()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local commands="list info regs translate read string strings find maps monitor snapshot reset"
 	local options="--json --quiet --driver --help"
+	local kernel=" --system-map --btf --vmlinux"
+	local space="$kernel --root --vcpu --mode"
 	local command= word i
 
 	COMPREPLY=()
@@ -74,13 +76,14 @@ _vmi_live()
 
 	case $command in
 	"") options+=" --version" ;;
-	info | maps) options+=" --root --vcpu --mode" ;;
-	regs) options+=" --vcpu" ;;
-	translate) options+=" --root --vcpu --mode --from --walk --reverse" ;;
-	read) options+=" --root --vcpu --mode --phys --raw --type --skip-holes" ;;
-	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
-	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
-	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
+	info) options+=$space ;;
+	maps) options+="$space --symbols" ;;
+	regs) options+="$kernel --vcpu --symbols" ;;
+	translate) options+="$space --from --walk --reverse --symbols" ;;
+	read) options+="$space --phys --raw --type --skip-holes --symbols" ;;
+	string) options+="$space --phys --encoding --limit --unicode-string" ;;
+	strings) options+="$space --phys --encoding --min --offsets --threads" ;;
+	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"
 		options+=" --hypercall=user --io --descriptor --vmexit --privileged-call --mem"
