@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel's types for users. */
 
+#include "declaration.h"
 #include "fields.h"
 
 static enum vmi_status types_required(const struct vmi_os *os, struct vmi_error *err)
@@ -30,6 +31,14 @@ enum vmi_status vmi_type_member(struct vmi_os *os, vmi_type type, unsigned index
 	enum vmi_status st = types_required(os, err);
 
 	return st ? st : types_member(os->types, type, index, member, err);
+}
+
+enum vmi_status vmi_type_declare(struct vmi_os *os, vmi_type type, const char *name, char *text,
+				 size_t size, struct vmi_error *err)
+{
+	enum vmi_status st = types_required(os, err);
+
+	return st ? st : declaration(os->types, type, name, text, size, err);
 }
 
 enum vmi_status vmi_type_field(struct vmi_os *os, const char *structure, const char *path,

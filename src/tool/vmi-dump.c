@@ -90,6 +90,8 @@ static const struct command *const commands[] = {
 	&command_find,
 	&command_maps,
 	&command_symbols,
+	&command_types,
+	&command_struct,
 	&command_convert,
 	NULL,
 };
