@@ -173,8 +173,8 @@ VMI_API VMI_CHECKED enum vmi_status vmi_type_next(struct vmi_os *os, size_t *cur
 enum vmi_task_flags {
 	VMI_TASK_KERNEL = 1 << 0,   /**< a kernel thread */
 	VMI_TASK_LEADER = 1 << 1,   /**< a process: the first thread of its group */
-	VMI_TASK_LISTED = 1 << 2,   /**< in the list of all tasks */
-	VMI_TASK_HASHED = 1 << 3,   /**< found by its number, too */
+	VMI_TASK_LISTED = 1 << 2,   /**< in the list of processes, or in its process' of threads */
+	VMI_TASK_HASHED = 1 << 3,   /**< in the table of numbers, or that is out of reach */
 	VMI_TASK_HAS_CRED = 1 << 4, /**< uid, gid, euid, egid are known */
 	VMI_TASK_HAS_ROOT = 1 << 5, /**< root is known */
 	VMI_TASK_HAS_PPID = 1 << 6,
@@ -203,8 +203,8 @@ struct vmi_task_list {
 };
 
 /**
- * All processes, by pid; with `threads` their other threads, too, by pid and tid. Tasks that are
- * found by their number only, or in the list only, are there; their flags say so.
+ * All processes, by pid; and with their other threads, by pid and tid. Tasks that are found by
+ * their number only, or in a list only, are there; their flags say so.
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_processes(struct vmi_os *os, struct vmi_task_list *list,
 						  struct vmi_error *err);
@@ -212,12 +212,18 @@ VMI_API VMI_CHECKED enum vmi_status vmi_threads(struct vmi_os *os, struct vmi_ta
 						struct vmi_error *err);
 VMI_API void vmi_task_list_free(struct vmi_task_list *list);
 
-/** The task with that tid, or whose task_struct is at `gva`. VMI_ERR_NOT_FOUND. */
+/** The task with that tid, or whose task_struct is at `gva`; flags do not tell what lists it is in.
+ * VMI_ERR_NOT_FOUND. VMI_ERR_CORRUPT: what is at `gva` is no task. */
 VMI_API VMI_CHECKED enum vmi_status vmi_task_find(struct vmi_os *os, int32_t tid,
 						  struct vmi_task *task, struct vmi_error *err);
 VMI_API VMI_CHECKED enum vmi_status vmi_task_at(struct vmi_os *os, vmi_gva gva,
 						struct vmi_task *task, struct vmi_error *err);
-/** The task that a vcpu runs. */
+/**
+ * The task that a vcpu runs. Which of the kernel's cpus it is, its registers tell; where there are
+ * none, or not that one, numbers are taken to be the same.
+ *
+ * VMI_ERR_NOT_FOUND  no such cpu is online
+ */
 VMI_API VMI_CHECKED enum vmi_status vmi_task_current(struct vmi_os *os, unsigned vcpu,
 						     struct vmi_task *task, struct vmi_error *err);
 /** Its address space: of a kernel thread, the kernel's. */
@@ -375,7 +381,7 @@ VMI_API VMI_CHECKED enum vmi_status vmi_mounts(struct vmi_os *os, const struct v
 					       struct vmi_mount_list *list, struct vmi_error *err);
 VMI_API void vmi_mount_list_free(struct vmi_mount_list *list);
 
-enum { VMI_OS_CPUS_MAX = 4096 };
+enum { VMI_OS_CPUS_MAX = 8192 };
 
 /** What the kernel says of itself. Text is "" and numbers 0 where it cannot be had. */
 struct vmi_sysinfo {
@@ -386,10 +392,13 @@ struct vmi_sysinfo {
 	char machine[65];
 	char *command_line; /**< of the kernel; owned, terminated, or NULL */
 	unsigned cpus_online, cpus_present;
-	uint64_t uptime_ns;   /**< 0: unknown */
-	int64_t time_ns;      /**< the guest's clock, after 1970; 0: unknown */
+	uint64_t uptime_ns;   /**< as of the last tick of the clock; 0: unknown */
+	int64_t time_ns;      /**< the guest's clock at that tick, after 1970; 0: unknown */
 	uint64_t pages_total; /**< of memory that the kernel manages; 0: unknown */
-	uint64_t taints;
+	uint64_t taints;      /**< as /proc/sys/kernel/tainted has them */
+	bool has_taints;
+	bool has_load;
+	uint32_t load_hundredths[3]; /**< averages over 1, 5 and 15 minutes */
 };
 
 /** What can be had of it; end with vmi_sysinfo_free(). */

@@ -114,20 +114,16 @@ static void left(struct writer *w, vmi_type type, const char *inherited, unsigne
 		put(w, "...");
 		return;
 	}
-	switch (info.kind) {
-	case VMI_TYPE_POINTER:
+	if (info.kind == VMI_TYPE_POINTER) {
 		left(w, info.target, "", depth + 1);
 		part(w);
 		put(w, binds_tighter(w, info.target) ? "(*" : "*");
 		put(w, words);
-		break;
-	case VMI_TYPE_ARRAY:
+	} else if (info.kind == VMI_TYPE_ARRAY) {
 		left(w, info.target, words, depth + 1);
-		break;
-	case VMI_TYPE_FUNCTION:
+	} else if (info.kind == VMI_TYPE_FUNCTION) {
 		left(w, info.target, "", depth + 1);
-		break;
-	default:
+	} else {
 		put_innermost(w, &info, words);
 	}
 }
@@ -175,24 +171,17 @@ static void right(struct writer *w, vmi_type type, unsigned depth)
 	type = unqualified(w, type, words);
 	if (depth > DEPTH_MAX || is_full(w) || !info_of(w, &type, &info))
 		return;
-	switch (info.kind) {
-	case VMI_TYPE_POINTER:
-		if (binds_tighter(w, info.target))
-			put(w, ")");
-		right(w, info.target, depth + 1);
-		break;
-	case VMI_TYPE_ARRAY:
+	if (info.kind == VMI_TYPE_POINTER && binds_tighter(w, info.target)) {
+		put(w, ")");
+	} else if (info.kind == VMI_TYPE_ARRAY) {
 		snprintf(count, sizeof(count), "[%u]", info.count);
 		put(w, count);
-		right(w, info.target, depth + 1);
-		break;
-	case VMI_TYPE_FUNCTION:
+	} else if (info.kind == VMI_TYPE_FUNCTION) {
 		parameters(w, type, depth);
-		right(w, info.target, depth + 1);
-		break;
-	default:
-		break;
+	} else if (info.kind != VMI_TYPE_POINTER) {
+		return;
 	}
+	right(w, info.target, depth + 1);
 }
 
 enum vmi_status declaration(const struct types *types, vmi_type type, const char *name, char *text,

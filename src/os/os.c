@@ -159,6 +159,7 @@ void vmi_os_close(struct vmi_os *os)
 {
 	if (!os)
 		return;
+	free(os->task_fields);
 	types_destroy(os->types);
 	kernel_deinit(&os->kernel);
 	free(os);

@@ -16,6 +16,7 @@ struct vmi_os {
 	struct vmi_os_info info;
 	char release[128];
 	char symbols_source[32];
+	struct task_fields *task_fields; /* once a task was looked at */
 	void (*problem)(void *context, const char *sentence);
 	void *problem_context;
 	unsigned problems;
@@ -37,6 +38,9 @@ VMI_CHECKED enum vmi_status os_pointer(struct vmi_os *os, vmi_gva gva, vmi_gva *
 				       struct vmi_error *err);
 VMI_CHECKED enum vmi_status os_u32(struct vmi_os *os, vmi_gva gva, uint32_t *value,
 				   struct vmi_error *err);
+/* Where `name`, a variable of which each cpu has its own, is for `cpu`. VMI_ERR_NOT_FOUND. */
+VMI_CHECKED enum vmi_status os_percpu(struct vmi_os *os, const char *name, unsigned cpu,
+				      vmi_gva *gva, struct vmi_error *err);
 VMI_CHECKED enum vmi_status os_u64(struct vmi_os *os, vmi_gva gva, uint64_t *value,
 				   struct vmi_error *err);
 

@@ -78,7 +78,11 @@ enum vmi_status vmi_type_next(struct vmi_os *os, size_t *cursor, vmi_type *type)
 	if (!os->types)
 		return VMI_END;
 	while (++*cursor < types_count(os->types)) {
+		vmi_type qualified = (vmi_type)*cursor;
+
 		*type = (vmi_type)*cursor;
+		if (types_qualifier(os->types, &qualified))
+			continue; /* "const struct page" is no name of its own */
 		if (!types_info(os->types, *type, &info, NULL) && *info.name &&
 		    info.kind != VMI_TYPE_FUNCTION && info.kind != VMI_TYPE_VOID)
 			return VMI_OK;

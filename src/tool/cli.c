@@ -214,6 +214,18 @@ static const struct command *command_find_name(const struct program *program, co
 	return NULL;
 }
 
+/* What the command takes that argv seems to name; how options are meant depends on it. */
+static uint64_t options_taken(const struct program *program, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct command *command = command_find_name(program, argv[i]);
+
+		if (command)
+			return command->options;
+	}
+	return 0;
+}
+
 static enum cli_status run(struct cli *cli)
 {
 	struct vmi_error err;
@@ -305,7 +317,8 @@ int cli_main(const struct program *program, int argc, char **argv)
 		free(cli.options.word);
 		return CLI_PARTIAL;
 	}
-	bool parsed = options_parse(&cli.options, argc, argv, problem, sizeof(problem));
+	bool parsed = options_parse(&cli.options, options_taken(program, argc, argv), argc, argv,
+				    problem, sizeof(problem));
 	bool json = parsed && cli_option(&cli, OPT_JSON);
 	if (out_init(&cli.out, STDOUT_FILENO, json, OUT_SIZE)) {
 		cli_say(&cli, "out of memory");

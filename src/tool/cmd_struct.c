@@ -184,6 +184,8 @@ static const char *enumerator_of(const struct job *job, const struct value *valu
 {
 	struct vmi_member member;
 
+	if (value->info.kind != VMI_TYPE_ENUM)
+		return NULL;
 	for (unsigned i = 0; !vmi_type_member(job->os, value->type, i, &member, NULL); i++)
 		if ((uint64_t)member.value == number)
 			return member.name;
@@ -253,30 +255,16 @@ static void text_scalar(struct job *job, const struct value *value)
 	uint64_t number = number_of(job, value);
 	const char *name;
 
-	switch (value->info.kind) {
-	case VMI_TYPE_POINTER:
-	case VMI_TYPE_FLOAT:
+	if (value->info.kind == VMI_TYPE_POINTER) {
 		out_hex(out, number);
-		if (value->info.kind == VMI_TYPE_FLOAT)
-			break;
 		symbol_text(out, job->os, number);
 		text_pointed(job, value, number);
-		break;
-	case VMI_TYPE_ENUM:
-		name = enumerator_of(job, value, number);
-		if (name)
-			text_put(out, name, strlen(name));
-		else
-			text_number(out, number, value->info.is_signed);
-		break;
-	case VMI_TYPE_INT:
-		if (value->info.is_bool && number <= 1)
-			out_string(out, number ? "true" : "false");
-		else
-			text_number(out, number, value->info.is_signed);
-		break;
-	default:
-		out_string(out, "?");
+	} else if ((name = enumerator_of(job, value, number))) {
+		text_put(out, name, strlen(name));
+	} else if (value->info.is_bool && number <= 1) {
+		out_string(out, number ? "true" : "false");
+	} else {
+		text_number(out, number, value->info.is_signed);
 	}
 }
 
@@ -386,27 +374,14 @@ static void json_scalar(struct job *job, const struct value *value)
 {
 	struct out *out = &job->cli->out;
 	uint64_t number = number_of(job, value);
-	const char *name = NULL;
+	const char *name;
 
-	switch (value->info.kind) {
-	case VMI_TYPE_POINTER:
-	case VMI_TYPE_FLOAT:
+	if (value->info.kind == VMI_TYPE_POINTER)
 		json_hex(out, number);
-		return;
-	case VMI_TYPE_ENUM:
-		name = enumerator_of(job, value, number);
-		break;
-	case VMI_TYPE_INT:
-		if (!value->info.is_bool || number > 1)
-			break;
-		json_bool(out, number);
-		return;
-	default:
-		json_null(out);
-		return;
-	}
-	if (name)
+	else if ((name = enumerator_of(job, value, number)))
 		json_text(out, name, strlen(name));
+	else if (value->info.is_bool && number <= 1)
+		json_bool(out, number);
 	else
 		json_integer(out, number, value->info.is_signed);
 }

@@ -99,7 +99,7 @@ static void text_place(struct out *out, size_t column, const struct vmi_member *
 		out_format(out, ":%-2u", place->bit_offset);
 	else
 		out_string(out, "   ");
-	out_format(out, " %5llu */", (unsigned long long)place->size);
+	out_format(out, " %4llu */", (unsigned long long)place->size);
 }
 
 /* One declaration, with its body where it has one; `member` is NULL for a typedef. */

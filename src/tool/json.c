@@ -89,6 +89,11 @@ static void verbatim(struct out *out, const char *text, size_t len)
 	yajl_gen_number(out->gen, text, len);
 }
 
+void json_number(struct out *out, const char *digits)
+{
+	verbatim(out, digits, strlen(digits));
+}
+
 void json_size(struct out *out, uint64_t value)
 {
 	char text[20];

@@ -8,18 +8,13 @@
 
 const char *type_tag(const struct vmi_type_info *info)
 {
-	switch (info->kind) {
-	case VMI_TYPE_STRUCT:
-		return "struct ";
-	case VMI_TYPE_UNION:
-		return "union ";
-	case VMI_TYPE_ENUM:
-		return "enum ";
-	case VMI_TYPE_FORWARD:
+	if (info->kind == VMI_TYPE_FORWARD)
 		return info->is_union ? "union " : "struct ";
-	default:
-		return "";
-	}
+	if (info->kind == VMI_TYPE_STRUCT)
+		return "struct ";
+	if (info->kind == VMI_TYPE_UNION)
+		return "union ";
+	return info->kind == VMI_TYPE_ENUM ? "enum " : "";
 }
 
 const char *type_kind_name(enum vmi_type_kind kind)

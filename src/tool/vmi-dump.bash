@@ -4,10 +4,10 @@
 _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="info regs translate read string strings find maps symbols convert"
+	local commands="info regs translate read string strings find maps symbols types struct ps sysinfo convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
 	local kernel=" --system-map --btf --vmlinux"
-	local space="$kernel --root --vcpu --mode"
+	local space="$kernel --root --vcpu --mode --pid --process"
 	local command= word i
 
 	COMPREPLY=()
@@ -54,7 +54,10 @@ _vmi_dump()
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--layout | --root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex)
+	--threads)
+		[[ $command == ps ]] || return
+		;;
+	--layout | --root | --vcpu | -p | --pid | --process | --limit | -n | --min | --bytes | --text | --regex)
 		return
 		;;
 	esac
@@ -69,7 +72,9 @@ _vmi_dump()
 	string) options+="$space --phys --encoding --limit --unicode-string" ;;
 	strings) options+="$space --phys --encoding --min --offsets --threads" ;;
 	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
-	symbols) options+="$kernel --root --mode" ;;
+	symbols | types | sysinfo) options+="$kernel --root --mode" ;;
+	struct) options+="$space --phys" ;;
+	ps) options+="$kernel --root --mode --threads --tree" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac
 

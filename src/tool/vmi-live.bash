@@ -4,10 +4,10 @@
 _vmi_live()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="list info regs translate read string strings find maps monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols types struct ps sysinfo monitor snapshot reset"
 	local options="--json --quiet --driver --help"
 	local kernel=" --system-map --btf --vmlinux"
-	local space="$kernel --root --vcpu --mode"
+	local space="$kernel --root --vcpu --mode --pid --process"
 	local command= word i
 
 	COMPREPLY=()
@@ -63,12 +63,15 @@ _vmi_live()
 		COMPREPLY=($(compgen -W "xen" -- "$cur"))
 		return
 		;;
-	--from | -o | --output)
+	--from | -o | --output | --btf | --vmlinux | --system-map)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex | --mem | \
+	--threads)
+		[[ $command == ps ]] || return
+		;;
+	--root | --vcpu | -p | --pid | --process | --limit | -n | --min | --bytes | --text | --regex | --mem | \
 		--rip | -c | --count | -d | --duration | --deadline)
 		return
 		;;
@@ -84,6 +87,9 @@ _vmi_live()
 	string) options+="$space --phys --encoding --limit --unicode-string" ;;
 	strings) options+="$space --phys --encoding --min --offsets --threads" ;;
 	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
+	symbols | types | sysinfo) options+="$kernel --root --mode" ;;
+	struct) options+="$space --phys" ;;
+	ps) options+="$kernel --root --mode --threads --tree" ;;
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"
 		options+=" --hypercall=user --io --descriptor --vmexit --privileged-call --mem"
