@@ -118,11 +118,12 @@ struct vmi_type_info {
 	enum vmi_type_kind kind;
 	const char *name; /**< "" where it has none */
 	uint64_t size;    /**< in bytes */
-	unsigned count;   /**< members, enumerators or elements */
-	vmi_type target;  /**< of pointers, arrays and typedefs */
+	unsigned count;   /**< members, enumerators, elements or parameters */
+	vmi_type target;  /**< of pointers, arrays and typedefs; what a function returns */
 	bool is_signed;   /**< of integers and enums */
 	bool is_char;     /**< of integers of one byte that hold characters */
 	bool is_bool;     /**< of integers that are true or false */
+	bool is_union;    /**< of what is only declared: a union, not a structure */
 };
 
 struct vmi_member {
@@ -138,7 +139,10 @@ VMI_API VMI_CHECKED enum vmi_status vmi_type_find(struct vmi_os *os, const char 
 						  vmi_type *type, struct vmi_error *err);
 VMI_API VMI_CHECKED enum vmi_status
 vmi_type_info(struct vmi_os *os, vmi_type type, struct vmi_type_info *info, struct vmi_error *err);
-/** Member or enumerator `index` of a structure, union or enum. VMI_END behind the last. */
+/**
+ * Member, enumerator or parameter `index` of a structure, union, enum or function. A last parameter
+ * of type 0 stands for "...". VMI_END behind the last.
+ */
 VMI_API VMI_CHECKED enum vmi_status vmi_type_member(struct vmi_os *os, vmi_type type,
 						    unsigned index, struct vmi_member *member,
 						    struct vmi_error *err);
@@ -152,6 +156,14 @@ VMI_API VMI_CHECKED enum vmi_status vmi_type_member(struct vmi_os *os, vmi_type 
 VMI_API VMI_CHECKED enum vmi_status vmi_type_field(struct vmi_os *os, const char *structure,
 						   const char *path, struct vmi_field *field,
 						   vmi_type *member, struct vmi_error *err);
+/**
+ * C's declaration of `name` with that type, "int (*fn)(const char *text)"; with the name "", of the
+ * type alone. What has no name of its own is written "struct {...}". Cut to `size` bytes where it
+ * is longer, and terminated.
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_type_declare(struct vmi_os *os, vmi_type type,
+						     const char *name, char *text, size_t size,
+						     struct vmi_error *err);
 /** All types that have a name: `*cursor` is 0 at first. VMI_END. */
 VMI_API VMI_CHECKED enum vmi_status vmi_type_next(struct vmi_os *os, size_t *cursor,
 						  vmi_type *type);

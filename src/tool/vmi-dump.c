@@ -92,6 +92,8 @@ static const struct command *const commands[] = {
 	&command_symbols,
 	&command_modules,
 	&command_dmesg,
+	&command_types,
+	&command_struct,
 	&command_ps,
 	&command_sysinfo,
 	&command_vmas,

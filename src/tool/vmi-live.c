@@ -31,6 +31,8 @@ static const struct command *const commands[] = {
 	&command_symbols,
 	&command_modules,
 	&command_dmesg,
+	&command_types,
+	&command_struct,
 	&command_ps,
 	&command_vmas,
 	&command_files,
