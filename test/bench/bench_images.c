@@ -88,12 +88,12 @@ static int image(const char *path)
 
 	double start = clock_of(CLOCK_PROCESS_CPUTIME_ID);
 	if (vmi_open(&pages.vm, path, NULL, &err)) {
-		printf("%-24s %s\n", name ? name + 1 : path, err.text);
+		printf("%-19s %s\n", name ? name + 1 : path, err.text);
 		return 1;
 	}
 	double opened = clock_of(CLOCK_PROCESS_CPUTIME_ID) - start;
 	if (!work_list(&pages) || stat(path, &st)) {
-		printf("%-24s has no pages\n", name ? name + 1 : path);
+		printf("%-19s has no pages\n", name ? name + 1 : path);
 		work_deinit(&pages);
 		vmi_close(pages.vm);
 		return 1;
@@ -101,7 +101,7 @@ static int image(const char *path)
 	double ordered = cost(path, &pages), big = cost_big(path);
 	work_shuffle(&pages);
 	double shuffled = cost(path, &pages);
-	printf("%-24s %-18s %7.1f %7.1f %9.2f %8.2f %8.2f %8.2f\n", name ? name + 1 : path,
+	printf("%-19s %-23s %7.1f %7.1f %9.2f %8.2f %8.2f %8.2f\n", name ? name + 1 : path,
 	       vmi_info(pages.vm)->format, (double)st.st_size / (1 << 20),
 	       (double)pages.count * VMI_PAGE_SIZE / (1 << 20), opened * 1e3, ordered, big,
 	       shuffled);
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 {
 	int status = argc < 2;
 
-	printf("%-24s %-18s %7s %7s %9s %8s %8s %8s\n%-24s %-18s %7s %7s %9s %8s %8s %8s\n",
+	printf("%-19s %-23s %7s %7s %9s %8s %8s %8s\n%-19s %-23s %7s %7s %9s %8s %8s %8s\n",
 	       "image", "format", "MiB", "memory", "open", "in order", "by 1 MiB", "random", "", "",
 	       "", "MiB", "ms", "us/page", "us/page", "us/page");
 	for (int i = 1; i < argc; i++)
