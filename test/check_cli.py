@@ -65,7 +65,7 @@ class Check:
     def run(self, command, *arguments, text=None):
         """One command: its status and objects. Shape and words are checked on the way."""
         argv = [self.program, command, self.image, "--json", *arguments]
-        ran = subprocess.run(argv, input=text, capture_output=True, text=True)
+        ran = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=240)
         what = " ".join([command, *arguments])[:100]
         if ran.returncode not in (0, 1, 2, 3, 4):
             self.wrong("%s: exit status %d" % (what, ran.returncode))
@@ -412,7 +412,7 @@ def main():
         print("usage: check_cli.py VMI_DUMP IMAGE TRUTH [HOLDS]", file=sys.stderr)
         return 1
     program, image, truth = sys.argv[1:4]
-    opened = subprocess.run([program, "info", image], capture_output=True, text=True)
+    opened = subprocess.run([program, "info", image], capture_output=True, text=True, timeout=60)
     if opened.returncode == 3:
         print(opened.stderr.strip())
         return 77

@@ -17,6 +17,7 @@ import tempfile
 import time
 import unittest
 
+from cli_case import Case
 from cli_image import NX, PAGE, PRESENT, USER, WRITE, Image
 
 VMI_DUMP = None
@@ -28,7 +29,7 @@ FAR_VA = 0xFFFF800000000000
 
 def run(*args, stdin=b"", env=None, **more):
     return subprocess.run([VMI_DUMP, *map(str, args)], input=stdin, capture_output=True,
-                          env=env or ENV, timeout=60, **more)
+                          env=env or ENV, check=False, **more)
 
 
 def lines(result):
@@ -53,7 +54,7 @@ def make_image():
     return image
 
 
-class Base(unittest.TestCase):
+class Base(Case):
     @classmethod
     def setUpClass(cls):
         cls.image = make_image()
@@ -277,16 +278,14 @@ class Answers(Base):
 
     def test_streaming(self):
         for form in ((), ("--json",)):
-            child = subprocess.Popen(
-                [VMI_DUMP, "translate", self.raw, "--from", "-", *self.space, *form],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            child = self.start(VMI_DUMP, "translate", self.raw, "--from", "-", *self.space, *form,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
             for _ in range(3):
                 child.stdin.write(b"0x400000\n")
                 self.assertTrue(select.select([child.stdout], [], [], 10)[0], "no prompt answer")
                 self.assertIn(b"0x400000", child.stdout.read(4096))
             child.stdin.close()
-            self.assertEqual(child.wait(10), 0)
-            child.stdout.close()
+            self.assertEqual(child.wait(), 0)
 
     def test_read(self):
         va = TEXT_VA + PAGE - 4
@@ -386,24 +385,20 @@ class Streams(Base):
     def test_closed_pipe(self):
         for args in (("strings", self.raw, "-n", "1"), ("read", self.raw, "0", 4 << 20, "--phys"),
                      ("strings", self.raw, "-n", "1", "--json", "--threads", "3")):
-            child = subprocess.Popen([VMI_DUMP, *map(str, args)], stdout=subprocess.PIPE,
-                                     stderr=subprocess.PIPE)
+            child = self.start(VMI_DUMP, *args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             child.stdout.readline()
             child.stdout.close()
-            err = child.stderr.read()
-            child.stderr.close()
-            self.assertIn(child.wait(10), (0, 1, -signal.SIGPIPE))
-            self.assertEqual(err, b"")
+            self.assertEqual(child.stderr.read(), b"")
+            self.assertIn(child.wait(), (0, 1, -signal.SIGPIPE))
 
     def test_ignored_sigpipe(self):
-        child = subprocess.Popen([VMI_DUMP, "read", self.raw, "0", str(4 << 20), "--phys"],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN),
-                                 restore_signals=False)
+        child = self.start(VMI_DUMP, "read", self.raw, "0", 4 << 20, "--phys",
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN),
+                           restore_signals=False)
         child.stdout.close()
         self.assertEqual(child.stderr.read(), b"")
-        child.stderr.close()
-        self.assertEqual(child.wait(10), 1)
+        self.assertEqual(child.wait(), 1)
 
     def test_full_disk(self):
         for args in (("info", self.raw), ("read", self.raw, "0", 4 << 20, "--phys"),
@@ -411,7 +406,7 @@ class Streams(Base):
                      ("translate", self.raw, "0x400000", *self.space), ("--help",)):
             with open("/dev/full", "wb") as full:
                 result = subprocess.run([VMI_DUMP, *map(str, args)], stdout=full,
-                                        stderr=subprocess.PIPE, timeout=60)
+                                        stderr=subprocess.PIPE, check=False)
             self.assertEqual(result.returncode, 1, args)
             self.assertIn(b"No space left", result.stderr)
             self.assertEqual(result.stderr.count(b"\n"), 1)
@@ -426,19 +421,20 @@ class Streams(Base):
     def on_terminal(self, args, env):
         """Standard output of the program when it is a terminal."""
         master, slave = self.open_terminal()
-        child = subprocess.Popen([VMI_DUMP, *map(str, args)], stdout=slave,
-                                 stderr=subprocess.DEVNULL, env=env)
+        child = self.start(VMI_DUMP, *args, stdout=slave, stderr=subprocess.DEVNULL, env=env)
         os.close(slave)
+        return self.shown(master, child)
+
+    @staticmethod
+    def shown(master, child):
+        """All that a terminal is given until the program ends."""
         got = b""
-        while True:
-            try:
-                part = os.read(master, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            got += part
-        child.wait(10)
+        try:
+            while part := os.read(master, 65536):
+                got += part
+        except OSError:
+            pass  # EIO is the end of it
+        child.wait()
         os.close(master)
         return got
 
@@ -456,13 +452,13 @@ class Streams(Base):
         """The image shrinks while it is open: a sentence and 3, mapped or not."""
         for more in ((), ("--no-mmap",)):
             path = self.image.write(os.path.join(DIR, "shrinking.raw"))
-            child = subprocess.Popen(
-                [VMI_DUMP, "translate", path, "--from", "-", *self.space, *more],
+            child = self.start(
+                VMI_DUMP, "translate", path, "--from", "-", *self.space, *more,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
             child.stdin.write(b"0x800000000000\n")
             child.stdout.read(1)
             os.truncate(path, 0)
-            out, err = child.communicate(b"0x400000\n", 10)
+            out, err = child.communicate(b"0x400000\n")
             if more:
                 self.assertIn(child.returncode, (1, 3))
             else:
@@ -479,19 +475,11 @@ class Streams(Base):
         for more, shown in (((), True), (("--quiet",), False)):
             master, slave = self.open_terminal()
             start = time.monotonic()
-            child = subprocess.Popen(
-                [VMI_DUMP, "strings", path, "--encoding", "utf8", "-n", "4294967295", "--threads",
-                 "1", *more], stdout=subprocess.DEVNULL, stderr=slave)
+            child = self.start(
+                VMI_DUMP, "strings", path, "--encoding", "utf8", "-n", "4294967295", "--threads",
+                "1", *more, stdout=subprocess.DEVNULL, stderr=slave)
             os.close(slave)
-            got = b""
-            while True:
-                try:
-                    part = os.read(master, 65536)
-                except OSError:
-                    break
-                got += part
-            child.wait(60)
-            os.close(master)
+            got = self.shown(master, child)
             if time.monotonic() - start > 1.5:
                 self.assertEqual(b"[#" in got or b"[ " in got, shown, got[-200:])
                 if shown:

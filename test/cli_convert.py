@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Images written by vmi-dump convert: cli_convert.py VMI_DUMP TEST_DATA
 
-What is in them is read by parsers of this file, by lz4 and zstd, by readelf, makedumpfile and
+What is in them is read by the parsers of images.py, by lz4 and zstd, by readelf, makedumpfile and
 libkdumpfile where they are installed; never by vmi-dump alone.
 """
 
@@ -15,97 +15,26 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import zlib
 
 try:
     import kdumpfile
 except ImportError:
     kdumpfile = None
 
-PAGE = 4096
+from cli_case import Case
+from images import PAGE, Kdump, content, elf_memory, elf_segments, lime_memory, pages_of
+
 VMI_DUMP = DATA = None
 
 
 def run(*args, **more):
-    return subprocess.run([VMI_DUMP, *map(str, args)], capture_output=True, text=True, timeout=120,
-                          check=False, **more)
-
-
-# ---- what is in a file: {gpa: bytes} of stretches -----------------------------------------------
-
-def elf_segments(data):
-    phoff, = struct.unpack_from("<Q", data, 32)
-    phnum, = struct.unpack_from("<H", data, 56)
-    for i in range(phnum):
-        kind, _, offset, _, gpa, filesz, memsz, _ = struct.unpack_from("<IIQQQQQQ", data,
-                                                                       phoff + 56 * i)
-        yield kind, offset, gpa, filesz, memsz
-
-
-def elf_memory(data):
-    return {gpa: data[offset:offset + filesz] for kind, offset, gpa, filesz, _ in
-            elf_segments(data) if kind == 1 and filesz}
-
-
-def lime_memory(data):
-    memory, at = {}, 0
-    while at < len(data):
-        magic, version, first, last, rest = struct.unpack_from("<IIQQQ", data, at)
-        assert (magic, version, rest) == (0x4C694D45, 1, 0)
-        memory[first] = data[at + 32:at + 33 + last - first]
-        at += 33 + last - first
-    return memory
-
-
-class Kdump:
-    def __init__(self, data):
-        assert data[:12] == b"KDUMP   \6\0\0\0"
-        self.data = data
-        self.status, self.block, sub, blocks, _ = struct.unpack_from("<IIIII", data, 424)
-        self.frames, = struct.unpack_from("<Q", data, 4096 + 96)
-        half = blocks * 4096 // 2
-        at = (1 + sub) * 4096
-        self.memory = self.bits(data[at:at + half])
-        self.saved = self.bits(data[at + half:at + 2 * half])
-        self.descriptors = (1 + sub + blocks) * 4096
-
-    @staticmethod
-    def bits(bitmap):
-        return [8 * i + bit for i, byte in enumerate(bitmap) if byte for bit in range(8)
-                if byte >> bit & 1]
-
-    def pages(self):
-        """Those of zlib and those not compressed."""
-        for rank, gfn in enumerate(self.saved):
-            offset, size, flags, _ = struct.unpack_from("<QIIQ", self.data,
-                                                        self.descriptors + 24 * rank)
-            packed = self.data[offset:offset + size]
-            assert offset and flags in (0, 1)
-            yield gfn, zlib.decompress(packed) if flags else packed
-
-
-def pages_of(memory):
-    """Stretches as {gfn: page}; bytes that nobody has are None."""
-    pages = {}
-    for gpa, held in memory.items():
-        at = 0
-        while at < len(held):
-            gfn, inside = divmod(gpa + at, PAGE)
-            piece = held[at:at + PAGE - inside]
-            page = pages.setdefault(gfn, [None] * PAGE)
-            page[inside:inside + len(piece)] = piece
-            at += len(piece)
-    return {gfn: bytes(page) if None not in page else page for gfn, page in pages.items()}
-
-
-def content(path):
-    with open(path, "rb") as file:
-        return file.read()
+    return subprocess.run([VMI_DUMP, *map(str, args)], capture_output=True, text=True, check=False,
+                          **more)
 
 
 # ---- the tests ----------------------------------------------------------------------------------
 
-class Base(unittest.TestCase):
+class Base(Case):
     def setUp(self):
         self.dir = tempfile.mkdtemp()
         self.out = os.path.join(self.dir, "out")
@@ -207,6 +136,21 @@ class Formats(Base):
                                            check=True).stdout
                     read = elf_memory if form == "elf" else lime_memory
                     self.assertEqual(pages_of(read(plain)), pages_of(memory))
+
+    def test_zeros(self):
+        """As many as there are, wherever in the file they lie, and they take no room in it."""
+        path = os.path.join(self.dir, "zeros.raw")
+        pages = [bytes(PAGE) if gfn % 7 in (2, 3, 6) else os.urandom(PAGE) for gfn in range(700)]
+        with open(path, "wb") as file:
+            file.write(b"".join(pages))
+        zero = PAGE * sum(not any(page) for page in pages)
+        for options in (("elf",), ("raw",), ("lime",), ("elf", "--compress", "lz4"),
+                        ("kdump", "--compress", "none")):
+            said = self.convert(path, "--format", *options, says="")
+            self.assertEqual(said["zero_bytes"], zero, options)
+            if options != ("lime",):
+                # In that, a header moves pages off those of the file.
+                self.assertLess(said["disk_bytes"], 700 * PAGE - zero + 32 * PAGE, options)
 
     def test_threads(self):
         """Of more than one chunk, so that threads have something to get into a wrong order."""
@@ -315,6 +259,9 @@ class Corrupt(Base):
         said = self.convert(self.image, *options, status=1, says=says)
         self.assertEqual(said["missing_bytes"], len(self.bad) * PAGE)
         self.assertEqual(said["memory_bytes"], len(self.good) * PAGE)
+        # What is not known is not zero.
+        self.assertEqual(said["zero_bytes"],
+                         PAGE * sum(not any(page) for page in self.good.values()))
 
     def test_elf(self):
         self.check()
@@ -380,19 +327,34 @@ class Files(Base):
                 file.write(os.urandom(1 << 20))
             file.truncate(8 << 30)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
-            process = subprocess.Popen([VMI_DUMP, "convert", file.name, "-o", self.out, "--format",
-                                        "kdump-zlib"], stderr=subprocess.PIPE)
+            process = self.start(VMI_DUMP, "convert", file.name, "-o", self.out, "--format",
+                                 "kdump-zlib", stderr=subprocess.PIPE)
             while process.poll() is None and not os.path.exists(self.out):
                 try:
                     process.wait(0.2)
                 except subprocess.TimeoutExpired:
                     process.send_signal(number)
             said = process.stderr.read().decode()
-            process.stderr.close()
             self.assertEqual(process.returncode, -9 if number == signal.SIGKILL else 1, said)
             if number != signal.SIGKILL:
                 self.assertIn("stopped: no image is written", said)
             self.assertEqual(os.listdir(self.dir), ["big"])
+
+    def test_too_large_to_pack(self):
+        """More than an index has room for is no lack of memory."""
+        path = os.path.join(self.dir, "large")
+        stretch = 2 << 40
+        with open(path, "wb") as file:
+            try:
+                file.truncate(stretch)
+            except OSError as error:
+                self.skipTest(f"no file of {stretch} bytes: {error}")
+        layout = ",".join(f"{i * stretch:#x}:{stretch:#x}@0" for i in range(16))
+        for packing in ("lz4", "zstd"):
+            self.convert(path, "--driver", "raw", "--layout", layout, "--compress", packing,
+                         status=4, says="does not fit into a file that is compressed by "
+                         f"{packing}, whose index ends at 32 TiB: use --compress none")
+            self.assertEqual(os.listdir(self.dir), ["large"])
 
     def test_refusals(self):
         for options, status, says in (

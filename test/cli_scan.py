@@ -12,6 +12,7 @@ import tempfile
 import unicodedata
 import unittest
 
+from cli_case import Case
 from cli_image import PAGE, Image
 
 VMI_DUMP = None
@@ -23,7 +24,7 @@ MATCH_MAX = 65536
 def scan(*args, threads=1):
     result = subprocess.run([VMI_DUMP, *map(str, args), "--json", "--driver",
                              "raw", "--threads", str(threads)],
-                            capture_output=True, timeout=300)
+                            capture_output=True, check=False)
     assert result.returncode == 0 and not result.stderr, result.stderr
     return [json.loads(line) for line in result.stdout.decode().splitlines()]
 
@@ -160,7 +161,7 @@ def physical():
     return bytes(data)
 
 
-class Base(unittest.TestCase):
+class Base(Case):
     def same(self, got, want, what=None):
         """assertEqual() without a diff of a million lines."""
         if got != want:

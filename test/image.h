@@ -85,14 +85,13 @@ static inline enum vmi_page_state state_of(struct vmi *vm, vmi_gfn gfn)
 	return state;
 }
 
-static inline struct image image_open(const struct mk_elf *elf)
+/* Takes the bytes over. */
+static inline struct image image_of(uint8_t *bytes, size_t size)
 {
 	struct vmi_error err = {0};
-	struct image image;
-	size_t size;
+	struct image image = {.bytes = bytes};
 
-	image.bytes = mk_elf(elf, &size);
-	if (vmi_open_memory(&image.vm, image.bytes, size, NULL, &err))
+	if (vmi_open_memory(&image.vm, bytes, size, NULL, &err))
 		fail_with("opening", &err);
 	return image;
 }
@@ -103,18 +102,53 @@ static inline void image_close(struct image *image)
 	free(image->bytes);
 }
 
-static inline void assert_refused(const struct mk_elf *elf, enum vmi_status status,
-				  const char *words)
+/* Takes the bytes over. */
+static inline void assert_bytes_refused(uint8_t *bytes, size_t size, enum vmi_status status,
+					const char *words)
 {
 	struct vmi_error err = {0};
 	struct vmi *vm = NULL;
-	size_t size;
-	uint8_t *bytes = mk_elf(elf, &size);
 	enum vmi_status st = vmi_open_memory(&vm, bytes, size, NULL, &err);
 
 	vmi_close(vm);
 	free(bytes);
 	assert_says(st, status, words, &err);
+}
+
+static inline struct image image_open(const struct mk_elf *elf)
+{
+	size_t size;
+	uint8_t *bytes = mk_elf(elf, &size);
+
+	return image_of(bytes, size);
+}
+
+static inline void assert_refused(const struct mk_elf *elf, enum vmi_status status,
+				  const char *words)
+{
+	size_t size;
+	uint8_t *bytes = mk_elf(elf, &size);
+
+	assert_bytes_refused(bytes, size, status, words);
+}
+
+static inline struct vmi_registers registers_of(struct vmi *vm, unsigned vcpu)
+{
+	struct vmi_registers regs;
+	struct vmi_error err = {0};
+
+	if (vmi_registers_get(vm, vcpu, &regs, &err))
+		fail_with("registers", &err);
+	return regs;
+}
+
+static inline void assert_known(const struct vmi_registers *regs, enum vmi_register reg,
+				uint64_t value)
+{
+	if (regs->provenance[reg] != VMI_KNOWN || regs->value[reg] != value)
+		fail_msg("%s is 0x%llx (%u), not 0x%llx", vmi_register_name(reg),
+			 (unsigned long long)regs->value[reg], regs->provenance[reg],
+			 (unsigned long long)value);
 }
 
 /* Bytes [gpa, gpa + size) are what mk_elf() wrote there with that salt. */

@@ -6,7 +6,7 @@
 
 #include "mk_stream.h"
 
-static uint8_t *grow(struct mk_stream *s, size_t len)
+uint8_t *mk_grow(struct mk_stream *s, size_t len)
 {
 	if (s->room - s->size < len) {
 		s->room = 2 * (s->size + len);
@@ -15,19 +15,19 @@ static uint8_t *grow(struct mk_stream *s, size_t len)
 			abort();
 	}
 	s->size += len;
-	return s->bytes + s->size - len;
+	return memset(s->bytes + s->size - len, 0, len);
 }
 
 void mk_put(struct mk_stream *s, const void *bytes, size_t len)
 {
 	if (len)
-		memcpy(grow(s, len), bytes, len);
+		memcpy(mk_grow(s, len), bytes, len);
 }
 
 void mk_fill(struct mk_stream *s, uint8_t byte, size_t len)
 {
 	if (len)
-		memset(grow(s, len), byte, len);
+		memset(mk_grow(s, len), byte, len);
 }
 
 void mk_u8(struct mk_stream *s, uint8_t value)

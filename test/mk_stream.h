@@ -11,6 +11,8 @@ struct mk_stream {
 	size_t size, room;
 };
 
+/* `len` > 0 zeros to be filled before the next call. */
+uint8_t *mk_grow(struct mk_stream *s, size_t len);
 void mk_put(struct mk_stream *s, const void *bytes, size_t len);
 void mk_fill(struct mk_stream *s, uint8_t byte, size_t len);
 void mk_u8(struct mk_stream *s, uint8_t value);

@@ -4,36 +4,13 @@
  * apart from the reader. Little-endian hosts only, as the tests are.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "mk_elf.h"
+#include "mk_stream.h"
 #include "mk_vmware.h"
 
 enum { PAGE = 4096, BLOCK = 63, COMPRESSED = 62 };
-
-struct file {
-	uint8_t *bytes;
-	size_t size, room;
-};
-
-static uint8_t *grow(struct file *file, size_t size)
-{
-	if (size >= file->room - file->size) {
-		file->room = 2 * file->room + size + 1;
-		file->bytes = realloc(file->bytes, file->room);
-		if (!file->bytes)
-			abort();
-	}
-	memset(file->bytes + file->size, 0, size);
-	file->size += size;
-	return file->bytes + file->size - size;
-}
-
-static void add(struct file *file, uint64_t value, size_t width)
-{
-	memcpy(grow(file, width), &value, width);
-}
 
 uint64_t mk_vmware_value(const char *name, unsigned cpu)
 {
@@ -47,51 +24,50 @@ uint64_t mk_vmware_value(const char *name, unsigned cpu)
 /* ---- tags -------------------------------------------------------------------------------------
  */
 
-static void tag(struct file *file, const char *name, unsigned size, unsigned indices, uint64_t a,
-		uint64_t b)
+static void tag(struct mk_stream *file, const char *name, unsigned size, unsigned indices,
+		uint64_t a, uint64_t b)
 {
-	add(file, indices << 6 | size, 1);
-	add(file, strlen(name), 1);
-	memcpy(grow(file, strlen(name)), name, strlen(name));
+	mk_le(file, indices << 6 | size, 1);
+	mk_name(file, name);
 	if (indices > 0)
-		add(file, a, 4);
+		mk_le(file, a, 4);
 	if (indices > 1)
-		add(file, b, 4);
+		mk_le(file, b, 4);
 }
 
-static void number(struct file *file, const char *name, unsigned size, unsigned indices, uint64_t a,
-		   uint64_t b, uint64_t value)
+static void number(struct mk_stream *file, const char *name, unsigned size, unsigned indices,
+		   uint64_t a, uint64_t b, uint64_t value)
 {
 	tag(file, name, size, indices, a, b);
-	add(file, value, size);
+	mk_le(file, value, size);
 }
 
 /* The bytes of the block follow. */
-static void block(struct file *file, const struct mk_vmware *w, const char *name, unsigned indices,
-		  uint64_t a, uint64_t size)
+static void block(struct mk_stream *file, const struct mk_vmware *w, const char *name,
+		  unsigned indices, uint64_t a, uint64_t size)
 {
 	size_t width = w->magic == 0xbed0bed0 ? 4 : 8;
 
 	tag(file, name, w->compressed && indices == 2 ? COMPRESSED : BLOCK, indices, a, 0);
-	add(file, size, width);
-	add(file, size, width);
-	add(file, w->pad, 2);
-	memset(grow(file, w->pad), 0xee, w->pad);
+	mk_le(file, size, width);
+	mk_le(file, size, width);
+	mk_le(file, w->pad, 2);
+	mk_fill(file, 0xee, w->pad);
 }
 
 /* ---- memory -----------------------------------------------------------------------------------
  */
 
-static void add_pages(struct file *file, uint64_t gfn, uint64_t count)
+static void add_pages(struct mk_stream *file, uint64_t gfn, uint64_t count)
 {
 	for (uint64_t gpa = gfn * PAGE; count--; gpa += PAGE) {
-		uint8_t *to = grow(file, PAGE);
+		uint8_t *to = mk_grow(file, PAGE);
 		for (unsigned i = 0; i < PAGE; i++)
 			to[i] = mk_byte(gpa + i, 0);
 	}
 }
 
-static void add_memory(struct file *file, const struct mk_vmware *w)
+static void add_memory(struct mk_stream *file, const struct mk_vmware *w)
 {
 	if (!w->region[0].count)
 		add_pages(file, 0, w->pages);
@@ -108,7 +84,7 @@ static uint64_t memory_pages(const struct mk_vmware *w)
 	return pages;
 }
 
-static void add_memory_group(struct file *file, const struct mk_vmware *w)
+static void add_memory_group(struct mk_stream *file, const struct mk_vmware *w)
 {
 	uint32_t count = 0;
 
@@ -127,7 +103,7 @@ static void add_memory_group(struct file *file, const struct mk_vmware *w)
 		block(file, w, "Memory", 2, 0, memory_pages(w) * PAGE);
 		add_memory(file, w);
 	}
-	add(file, 0, 2);
+	mk_le(file, 0, 2);
 }
 
 /* ---- CPUs -------------------------------------------------------------------------------------
@@ -136,22 +112,24 @@ static void add_memory_group(struct file *file, const struct mk_vmware *w)
 static const char *const general[] = {"rax", "rcx", "rdx", "rbx", "rbp", "rsp", "rsi", "rdi",
 				      "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
-static void add_blocks(struct file *file, const struct mk_vmware *w, unsigned cpu, unsigned index)
+static void add_blocks(struct mk_stream *file, const struct mk_vmware *w, unsigned cpu,
+		       unsigned index)
 {
 	block(file, w, "gpregs", 1, index, 128);
 	for (unsigned i = 0; i < 16; i++)
-		add(file, mk_vmware_value(general[i], cpu), 8);
+		mk_le(file, mk_vmware_value(general[i], cpu), 8);
 	block(file, w, "CR64", 1, index, 72);
 	for (unsigned i = 0; i < 9; i++) {
 		char name[] = {'c', 'r', (char)('0' + i), 0};
-		add(file, mk_vmware_value(name, cpu), 8);
+		mk_le(file, mk_vmware_value(name, cpu), 8);
 	}
 	block(file, w, "IDTR", 1, index, 10);
-	add(file, 0xfff, 2);
-	add(file, mk_vmware_value("idtr", cpu), 8);
+	mk_le(file, 0xfff, 2);
+	mk_le(file, mk_vmware_value("idtr", cpu), 8);
 }
 
-static void add_numbers(struct file *file, const struct mk_vmware *w, unsigned cpu, unsigned index)
+static void add_numbers(struct mk_stream *file, const struct mk_vmware *w, unsigned cpu,
+			unsigned index)
 {
 	static const char *const narrow[] = {"eax", "ecx", "edx", "ebx",
 					     "ebp", "esp", "esi", "edi"};
@@ -172,7 +150,7 @@ static void add_numbers(struct file *file, const struct mk_vmware *w, unsigned c
 	number(file, "IDTR", 4, 2, index, 2, idtr >> 32);
 }
 
-static void add_cpu_group(struct file *file, const struct mk_vmware *w)
+static void add_cpu_group(struct mk_stream *file, const struct mk_vmware *w)
 {
 	number(file, "cpu:numVCPUs", 4, 0, 0, 0, w->cpus);
 	for (unsigned cpu = 0; cpu < w->cpus; cpu++) {
@@ -193,13 +171,13 @@ static void add_cpu_group(struct file *file, const struct mk_vmware *w)
 		}
 	}
 	if (!w->no_end)
-		add(file, 0, 2);
+		mk_le(file, 0, 2);
 }
 
 /* -----------------------------------------------------------------------------------------------
  */
 
-static void set_group(struct file *file, unsigned index, const char *name, size_t from)
+static void set_group(struct mk_stream *file, unsigned index, const char *name, size_t from)
 {
 	uint8_t *at = file->bytes + 12 + 80 * index;
 	uint64_t position = from, size = file->size - from;
@@ -211,16 +189,16 @@ static void set_group(struct file *file, unsigned index, const char *name, size_
 
 uint8_t *mk_vmware(const struct mk_vmware *w, size_t *size)
 {
-	struct file file = {NULL, 0, 0};
+	struct mk_stream file = {0};
 	unsigned groups = w->cpus ? 3 : 2;
 
-	add(&file, w->magic ? w->magic : 0xbed2bed2, 4);
-	add(&file, 8, 4);
-	add(&file, w->groups ? w->groups : groups, 4);
-	grow(&file, 80 * (size_t)groups);
+	mk_le(&file, w->magic ? w->magic : 0xbed2bed2, 4);
+	mk_le(&file, 8, 4);
+	mk_le(&file, w->groups ? w->groups : groups, 4);
+	mk_grow(&file, 80 * (size_t)groups);
 	size_t from = file.size;
 	number(&file, "version", 4, 0, 0, 0, 1);
-	add(&file, 0, 2);
+	mk_le(&file, 0, 2);
 	set_group(&file, 0, "Checkpoint", from);
 	from = file.size;
 	add_memory_group(&file, w);
@@ -236,7 +214,7 @@ uint8_t *mk_vmware(const struct mk_vmware *w, size_t *size)
 
 uint8_t *mk_vmem(const struct mk_vmware *w, size_t *size)
 {
-	struct file file = {NULL, 0, 0};
+	struct mk_stream file = {0};
 
 	add_memory(&file, w);
 	*size = file.size > w->cut ? file.size - w->cut : 0;

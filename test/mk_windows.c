@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mk_elf.h"
+#include "mk_stream.h"
 #include "mk_windows.h"
 
 enum { PAGE = 4096, HEADER = 2 * PAGE };
@@ -124,28 +125,10 @@ static void mk_kernel(uint8_t *memory, const struct mk_windows *w)
 /* ---- the file ---------------------------------------------------------------------------------
  */
 
-struct file {
-	uint8_t *bytes;
-	size_t size, room;
-};
-
-static uint8_t *grow(struct file *file, size_t size)
-{
-	if (size >= file->room - file->size) {
-		file->room = 2 * file->room + size + 1;
-		file->bytes = realloc(file->bytes, file->room);
-		if (!file->bytes)
-			abort();
-	}
-	memset(file->bytes + file->size, 0, size);
-	file->size += size;
-	return file->bytes + file->size - size;
-}
-
-static void add_pages(struct file *file, const struct mk_pages *pages, const uint8_t *kernel)
+static void add_pages(struct mk_stream *file, const struct mk_pages *pages, const uint8_t *kernel)
 {
 	for (uint64_t gfn = pages->first; gfn < pages->first + pages->count; gfn++) {
-		uint8_t *to = grow(file, PAGE);
+		uint8_t *to = mk_grow(file, PAGE);
 		for (unsigned i = 0; i < PAGE; i++)
 			to[i] = mk_byte(gfn * PAGE + i, 0);
 		if (kernel && gfn < MK_WINDOWS_PAGES)
@@ -181,7 +164,7 @@ static void mk_header(uint8_t *h, const struct mk_windows *w)
 	put(h + 0xf98, w->type, 4);
 }
 
-static void add_bitmap(struct file *file, const struct mk_windows *w, const uint8_t *kernel)
+static void add_bitmap(struct mk_stream *file, const struct mk_windows *w, const uint8_t *kernel)
 {
 	uint64_t bits = w->bits, present = 0;
 
@@ -191,7 +174,7 @@ static void add_bitmap(struct file *file, const struct mk_windows *w, const uint
 			bits = w->present[i].first + w->present[i].count;
 	}
 	uint64_t first = (HEADER + 0x38 + (bits + 7) / 8 + PAGE - 1) / PAGE * PAGE;
-	uint8_t *head = grow(file, first - HEADER);
+	uint8_t *head = mk_grow(file, first - HEADER);
 	memcpy(head, w->type == 5 ? "FDMPDUMP" : "SDMPDUMP", 8);
 	put(head + 0x20, w->first_page ? w->first_page : first, 8);
 	put(head + 0x28, w->claim_pages ? w->claim_pages : present, 8);
@@ -205,12 +188,12 @@ static void add_bitmap(struct file *file, const struct mk_windows *w, const uint
 		add_pages(file, &w->present[i], kernel);
 }
 
-static void add_ranges(struct file *file, const struct mk_windows *w, const uint8_t *kernel)
+static void add_ranges(struct mk_stream *file, const struct mk_windows *w, const uint8_t *kernel)
 {
 	enum { ROOM = 16 }; /* entries, some of them unused */
 	uint64_t first = HEADER + 0x40 + 16 * ROOM - 0x20, pages = 0;
 	uint32_t count = 0;
-	uint8_t *head = grow(file, first - HEADER);
+	uint8_t *head = mk_grow(file, first - HEADER);
 
 	put(head, 0x40, 4);
 	memcpy(head + 4, "RDMPDUMP", 8);
@@ -231,13 +214,13 @@ static void add_ranges(struct file *file, const struct mk_windows *w, const uint
 
 uint8_t *mk_windows(const struct mk_windows *w, size_t *size)
 {
-	struct file file = {NULL, 0, 0}, kernel = {NULL, 0, 0};
+	struct mk_stream file = {0}, kernel = {0};
 
 	if (w->kernel) {
 		add_pages(&kernel, &(struct mk_pages){0, MK_WINDOWS_PAGES}, NULL);
 		mk_kernel(kernel.bytes, w);
 	}
-	mk_header(grow(&file, HEADER), w);
+	mk_header(mk_grow(&file, HEADER), w);
 	if (w->type == 1)
 		for (unsigned i = 0; i < 4; i++)
 			add_pages(&file, &w->runs[i], kernel.bytes);

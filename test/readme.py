@@ -17,7 +17,8 @@ def answer(command, dump, top):
     words = shlex.split(command)
     if words[0] != "vmi-dump":
         raise SystemExit("README: not a command of ours: %s" % command)
-    done = subprocess.run([dump] + words[1:], cwd=top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([dump] + words[1:], cwd=top, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
     return done.stdout.rstrip("\n").split("\n")
 
 

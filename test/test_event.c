@@ -6,36 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check.h"
-#include "fake_driver.h"
-
-struct setting {
-	struct fake *fake;
-	struct vmi *vm;
-};
-
-static int setting_make(void **state)
-{
-	struct setting *s = calloc(1, sizeof(*s));
-
-	s->fake = fake_create();
-	s->fake->vcpus = 2;
-	fake_memory(s->fake, 0x1000, 4);
-	s->vm = fake_open(s->fake, VMI_CAP_FULL, NULL);
-	*state = s;
-	return 0;
-}
-
-static int setting_end(void **state)
-{
-	struct setting *s = *state;
-
-	vmi_close(s->vm);
-	assert_int_equal(s->fake->in_flight, 0);
-	fake_destroy(s->fake);
-	free(s);
-	return 0;
-}
+#include "setting.h"
 
 static struct vmi_event event_of(enum vmi_reason reason)
 {

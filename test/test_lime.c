@@ -108,7 +108,7 @@ static void overlapping(void **state)
 	header(&s, 0x1000, 0x2fff);
 	mk_fill(&s, 0xee, 0x2000);
 	struct vmi *vm = open_stream(&s);
-	assert_warns(vm, "ranges overlap: 1, the first at gpa 0x1000");
+	assert_warns(vm, "ranges overlap and differ: 1, the first at gpa 0x1000");
 	assert_runs(vm, "1000+3000");
 	assert_memory(vm, 0x2000, 0x2000, 0);
 	vmi_close(vm);

@@ -4,38 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "fake_driver.h"
+#include "setting.h"
 
 enum { ALL = VMI_ACCESS_R | VMI_ACCESS_W | VMI_ACCESS_X };
-
-struct setting {
-	struct fake *fake;
-	struct vmi *vm;
-};
-
-static int setting_make(void **state)
-{
-	struct setting *s = calloc(1, sizeof(*s));
-
-	s->fake = fake_create();
-	s->fake->vcpus = 2;
-	fake_memory(s->fake, 0x1000, 4);
-	s->vm = fake_open(s->fake, VMI_CAP_FULL, NULL);
-	*state = s;
-	return 0;
-}
-
-static int setting_end(void **state)
-{
-	struct setting *s = *state;
-
-	vmi_close(s->vm);
-	assert_int_equal(s->fake->paused, 0); /* the guest runs on */
-	fake_destroy(s->fake);
-	free(s);
-	return 0;
-}
 
 /* ---- access ----------------------------------------------------------------------------- */
 
@@ -497,8 +468,8 @@ static void interrupts(void **state)
 	CHECK_OK(vmi_interrupt_inject(s->vm, 1, &fault, &err));
 	assert_int_equal(s->fake->injected_vcpu, 1);
 	assert_memory_equal(&s->fake->injected, &fault, sizeof(fault));
-	CHECK_FAIL(vmi_interrupt_inject(s->vm, 2, &fault, &err), VMI_ERR_NOT_FOUND,
-		   "there is no vcpu 2");
+	CHECK_FAIL(vmi_interrupt_inject(s->vm, 3, &fault, &err), VMI_ERR_NOT_FOUND,
+		   "there is no vcpu 3");
 	fake_fail(s->fake, FAKE_INJECT, 1, VMI_ERR_BUSY);
 	CHECK_FAIL(vmi_interrupt_inject(s->vm, 1, &fault, &err), VMI_ERR_BUSY, "injected failure");
 }

@@ -19,25 +19,12 @@ static struct mk_note note(const char *name, uint32_t type, const void *desc, ui
 	return (struct mk_note){name, type, desc, size, false, 0};
 }
 
-static struct vmi_registers get(const struct image *image, unsigned vcpu)
-{
-	struct vmi_registers regs;
-	struct vmi_error err = {0};
-
-	if (vmi_registers_get(image->vm, vcpu, &regs, &err))
-		fail_with("registers", &err);
-	return regs;
-}
-
-static void assert_known(const struct vmi_registers *regs, const char *name, uint64_t value)
+static void assert_register(const struct vmi_registers *regs, const char *name, uint64_t value)
 {
 	enum vmi_register reg = vmi_register_find(name);
 
 	assert_int_not_equal(reg, VMI_REGISTER_COUNT);
-	if (regs->provenance[reg] != VMI_KNOWN || regs->value[reg] != value)
-		fail_msg("%s is 0x%llx (%u), not 0x%llx", name,
-			 (unsigned long long)regs->value[reg], regs->provenance[reg],
-			 (unsigned long long)value);
+	assert_known(regs, reg, value);
 }
 
 static void assert_absent(const struct vmi_registers *regs, const char *name)
@@ -52,7 +39,7 @@ static void assert_absent(const struct vmi_registers *regs, const char *name)
 static void assert_named(const struct vmi_registers *regs, const char *const *names)
 {
 	for (; *names; names++)
-		assert_known(regs, *names, mk_value(*names));
+		assert_register(regs, *names, mk_value(*names));
 }
 
 static unsigned count_present(const struct vmi_registers *regs)
@@ -79,13 +66,13 @@ static void prstatus64(void **state)
 		(struct mk_elf){.notes = {note("CORE", NT_PRSTATUS, desc, sizeof(desc))}});
 	assert_string_equal(vmi_info(image.vm)->format, "elf-vmcore");
 	assert_int_equal(vmi_info(image.vm)->vcpus, 1);
-	struct vmi_registers regs = get(&image, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_string_equal(regs.source, "prstatus");
 	assert_named(&regs, names);
-	assert_known(&regs, "rflags", mk_value("rfl"));
-	assert_known(&regs, "cs", 0x33);
-	assert_known(&regs, "fs.base", mk_value("fsb"));
-	assert_known(&regs, "gs.base", 0x7f1234);
+	assert_register(&regs, "rflags", mk_value("rfl"));
+	assert_register(&regs, "cs", 0x33);
+	assert_register(&regs, "fs.base", mk_value("fsb"));
+	assert_register(&regs, "gs.base", 0x7f1234);
 	assert_int_equal(count_present(&regs), 26);
 	image_close(&image);
 }
@@ -109,9 +96,9 @@ static void prstatus_gs_base(void **state)
 		mk_prstatus64(desc, cases[i].cs, cases[i].gs_base);
 		struct image image = open_notes(
 			(struct mk_elf){.notes = {note("CORE", NT_PRSTATUS, desc, sizeof(desc))}});
-		struct vmi_registers regs = get(&image, 0);
+		struct vmi_registers regs = registers_of(image.vm, 0);
 		if (cases[i].known)
-			assert_known(&regs, "gs.base", cases[i].gs_base);
+			assert_register(&regs, "gs.base", cases[i].gs_base);
 		else
 			assert_absent(&regs, "gs.base");
 		image_close(&image);
@@ -126,14 +113,14 @@ static void prstatus32(void **state)
 	mk_prstatus32(desc);
 	struct image image = open_notes((struct mk_elf){
 		.machine = EM_386, .notes = {note("CORE", NT_PRSTATUS, desc, sizeof(desc))}});
-	struct vmi_registers regs = get(&image, 0);
-	assert_known(&regs, "rax", mk_value("eax"));
-	assert_known(&regs, "rip", mk_value("eip"));
-	assert_known(&regs, "rsp", mk_value("esp"));
-	assert_known(&regs, "rbp", mk_value("ebp"));
-	assert_known(&regs, "rflags", mk_value("efl"));
-	assert_known(&regs, "cs", mk_value("cs"));
-	assert_known(&regs, "gs", mk_value("gs"));
+	struct vmi_registers regs = registers_of(image.vm, 0);
+	assert_register(&regs, "rax", mk_value("eax"));
+	assert_register(&regs, "rip", mk_value("eip"));
+	assert_register(&regs, "rsp", mk_value("esp"));
+	assert_register(&regs, "rbp", mk_value("ebp"));
+	assert_register(&regs, "rflags", mk_value("efl"));
+	assert_register(&regs, "cs", mk_value("cs"));
+	assert_register(&regs, "gs", mk_value("gs"));
 	assert_absent(&regs, "r8");
 	assert_absent(&regs, "fs.base");
 	assert_int_equal(count_present(&regs), 16);
@@ -152,12 +139,12 @@ static void offline_cpu(void **state)
 					  note("CORE", NT_PRSTATUS, zeros, MK_PRSTATUS32),
 					  note("CORE", NT_PRSTATUS, desc, sizeof(desc))}});
 	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
-	struct vmi_registers regs = get(&image, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_int_equal(count_present(&regs), 0);
-	regs = get(&image, 1);
+	regs = registers_of(image.vm, 1);
 	assert_int_equal(count_present(&regs), 0);
-	regs = get(&image, 2);
-	assert_known(&regs, "rip", mk_value("rip"));
+	regs = registers_of(image.vm, 2);
+	assert_register(&regs, "rip", mk_value("rip"));
 	image_close(&image);
 }
 
@@ -185,13 +172,13 @@ static void crashed_xen(void **state)
 		.loads = {{.size = 4096}}});
 	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
 	assert_int_equal(vmi_registers_get(image.vm, 0, &regs, &err), VMI_OK);
-	assert_known(&regs, "cr0", first[0]);
-	assert_known(&regs, "cr2", first[1]);
-	assert_known(&regs, "cr3", first[2]);
-	assert_known(&regs, "cr4", first[3]);
-	assert_known(&regs, "rax", mk_value("rax"));
+	assert_register(&regs, "cr0", first[0]);
+	assert_register(&regs, "cr2", first[1]);
+	assert_register(&regs, "cr3", first[2]);
+	assert_register(&regs, "cr4", first[3]);
+	assert_register(&regs, "rax", mk_value("rax"));
 	assert_int_equal(vmi_registers_get(image.vm, 1, &regs, &err), VMI_OK);
-	assert_known(&regs, "cr3", second[2]);
+	assert_register(&regs, "cr3", second[2]);
 	assert_int_equal(vmi_registers_get(image.vm, 2, &regs, &err), VMI_OK);
 	assert_absent(&regs, "cr3");
 	image_close(&image);
@@ -213,21 +200,21 @@ static void qemu(void **state)
 					  note("QEMU", 0, desc, sizeof(desc))}});
 	assert_string_equal(vmi_info(image.vm)->format, "elf-qemu");
 	assert_int_equal(vmi_info(image.vm)->vcpus, 1);
-	struct vmi_registers regs = get(&image, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_string_equal(regs.source, "qemu-note");
 	assert_named(&regs, names);
-	assert_known(&regs, "rflags", mk_value("rfl"));
-	assert_known(&regs, "cr0", paging);
-	assert_known(&regs, "cr4", VMI_CR4_PAE);
-	assert_known(&regs, "kernel_gs_base", mk_value("kgs"));
-	assert_known(&regs, "cs.attributes", 0xa09b);
-	assert_known(&regs, "ds.attributes", 0xc093);
-	assert_known(&regs, "ldtr", mk_value("ld"));
-	assert_known(&regs, "gs.base", mk_value("gs") << 32);
-	assert_known(&regs, "tr.limit", 0x10007);
-	assert_known(&regs, "gdtr.base", mk_value("gdt") << 32);
-	assert_known(&regs, "gdtr.limit", 0x10008);
-	assert_known(&regs, "idtr.limit", 0x10009);
+	assert_register(&regs, "rflags", mk_value("rfl"));
+	assert_register(&regs, "cr0", paging);
+	assert_register(&regs, "cr4", VMI_CR4_PAE);
+	assert_register(&regs, "kernel_gs_base", mk_value("kgs"));
+	assert_register(&regs, "cs.attributes", 0xa09b);
+	assert_register(&regs, "ds.attributes", 0xc093);
+	assert_register(&regs, "ldtr", mk_value("ld"));
+	assert_register(&regs, "gs.base", mk_value("gs") << 32);
+	assert_register(&regs, "tr.limit", 0x10007);
+	assert_register(&regs, "gdtr.base", mk_value("gdt") << 32);
+	assert_register(&regs, "gdtr.limit", 0x10008);
+	assert_register(&regs, "idtr.limit", 0x10009);
 	assert_absent(&regs, "lstar");
 	assert_absent(&regs, "dr7");
 	image_close(&image);
@@ -244,7 +231,7 @@ static void qemu_before_prstatus(void **state)
 	struct image image = open_notes(
 		(struct mk_elf){.notes = {note("QEMU", 0, desc, sizeof(desc)),
 					  note("CORE", NT_PRSTATUS, prstatus, sizeof(prstatus))}});
-	struct vmi_registers regs = get(&image, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_string_equal(regs.source, "qemu-note");
 	image_close(&image);
 }
@@ -272,7 +259,7 @@ static void qemu_efer(void **state)
 		struct image image =
 			open_notes((struct mk_elf){.machine = cases[i].machine,
 						   .notes = {note("QEMU", 0, desc, sizeof(desc))}});
-		struct vmi_registers regs = get(&image, 0);
+		struct vmi_registers regs = registers_of(image.vm, 0);
 		assert_int_equal(regs.provenance[VMI_EFER], VMI_ASSUMED);
 		assert_int_equal(regs.value[VMI_EFER], cases[i].efer);
 		assert_non_null(strstr(regs.why[VMI_EFER], cases[i].why));
@@ -288,8 +275,8 @@ static void qemu_of_32_bits(void **state)
 	mk_qemu(desc, CS_FLAT, paging, 0);
 	struct image image = open_notes(
 		(struct mk_elf){.machine = EM_386, .notes = {note("QEMU", 0, desc, sizeof(desc))}});
-	struct vmi_registers regs = get(&image, 0);
-	assert_known(&regs, "rax", mk_value("rax"));
+	struct vmi_registers regs = registers_of(image.vm, 0);
+	assert_register(&regs, "rax", mk_value("rax"));
 	assert_absent(&regs, "r8");
 	assert_absent(&regs, "r15");
 	assert_absent(&regs, "kernel_gs_base");
@@ -304,14 +291,14 @@ static void qemu_old_and_new(void **state)
 	mk_qemu(desc, CS_LONG, paging, VMI_CR4_PAE);
 	struct image image =
 		open_notes((struct mk_elf){.notes = {note("QEMU", 0, desc, MK_QEMU - 8)}});
-	struct vmi_registers regs = get(&image, 0);
-	assert_known(&regs, "cr3", mk_value("cr3"));
+	struct vmi_registers regs = registers_of(image.vm, 0);
+	assert_register(&regs, "cr3", mk_value("cr3"));
 	assert_absent(&regs, "kernel_gs_base");
 	image_close(&image);
 
 	image = open_notes((struct mk_elf){.notes = {note("QEMU", 0, desc, sizeof(desc))}});
-	regs = get(&image, 0);
-	assert_known(&regs, "kernel_gs_base", mk_value("kgs"));
+	regs = registers_of(image.vm, 0);
+	assert_register(&regs, "kernel_gs_base", mk_value("kgs"));
 	image_close(&image);
 }
 
@@ -331,11 +318,11 @@ static void qemu_unknown(void **state)
 			  note("QEMU", 0, good, 8)}});
 	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
 	assert_warns(image.vm, "of no known layout, and ignored: 2");
-	struct vmi_registers regs = get(&image, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_string_equal(regs.source, "prstatus");
-	regs = get(&image, 1);
+	regs = registers_of(image.vm, 1);
 	assert_string_equal(regs.source, "qemu-note");
-	regs = get(&image, 2);
+	regs = registers_of(image.vm, 2);
 	assert_int_equal(count_present(&regs), 0);
 	image_close(&image);
 }
@@ -361,23 +348,23 @@ static void virtualbox(void **state)
 					.notes = {{"VBCORE", 0xb00, core, sizeof(core), true, 0},
 						  {"VBCPU", 0xb01, cpu, sizeof(cpu), true, 0}}});
 		assert_string_equal(vmi_info(image.vm)->format, "elf-virtualbox");
-		struct vmi_registers regs = get(&image, 0);
+		struct vmi_registers regs = registers_of(image.vm, 0);
 		assert_string_equal(regs.source, "virtualbox-note");
 		assert_named(&regs, names);
-		assert_known(&regs, "rflags", mk_value("rfl"));
-		assert_known(&regs, "kernel_gs_base", mk_value("kgs"));
-		assert_known(&regs, "syscall_mask", mk_value("mask"));
-		assert_known(&regs, "sysenter_cs", mk_value("sycs"));
-		assert_known(&regs, "sysenter_eip", mk_value("syeip"));
-		assert_known(&regs, "sysenter_esp", mk_value("syesp"));
-		assert_known(&regs, "gdtr.base", mk_value("gdtb"));
-		assert_known(&regs, "idtr.limit", mk_value("idtl"));
-		assert_known(&regs, "cs.attributes", 0xa09b);
-		assert_known(&regs, "fs.base", mk_value("fs") << 32);
-		assert_known(&regs, "ldtr.limit", 0x10006);
-		assert_known(&regs, "xcr0", mk_value("xcr0"));
+		assert_register(&regs, "rflags", mk_value("rfl"));
+		assert_register(&regs, "kernel_gs_base", mk_value("kgs"));
+		assert_register(&regs, "syscall_mask", mk_value("mask"));
+		assert_register(&regs, "sysenter_cs", mk_value("sycs"));
+		assert_register(&regs, "sysenter_eip", mk_value("syeip"));
+		assert_register(&regs, "sysenter_esp", mk_value("syesp"));
+		assert_register(&regs, "gdtr.base", mk_value("gdtb"));
+		assert_register(&regs, "idtr.limit", mk_value("idtl"));
+		assert_register(&regs, "cs.attributes", 0xa09b);
+		assert_register(&regs, "fs.base", mk_value("fs") << 32);
+		assert_register(&regs, "ldtr.limit", 0x10006);
+		assert_register(&regs, "xcr0", mk_value("xcr0"));
 		if (formats[i] == 0x10006)
-			assert_known(&regs, "tsc_aux", mk_value("tscaux"));
+			assert_register(&regs, "tsc_aux", mk_value("tscaux"));
 		else
 			assert_absent(&regs, "tsc_aux");
 		image_close(&image);
@@ -451,10 +438,10 @@ static void vmicore(void **state)
 	assert_no_warning(image.vm);
 	assert_string_equal(vmi_info(image.vm)->format, "elf-vmicore");
 	assert_int_equal(vmi_info(image.vm)->vcpus, 1);
-	struct vmi_registers regs = get(&image, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_string_equal(regs.source, "vmicore-note");
-	assert_known(&regs, "efer", mk_value("efer"));
-	assert_known(&regs, "cs.base", 0);
+	assert_register(&regs, "efer", mk_value("efer"));
+	assert_register(&regs, "cs.base", 0);
 	assert_int_equal(regs.provenance[VMI_CR4], VMI_ASSUMED);
 	assert_int_equal(regs.value[VMI_CR4], 7);
 	assert_string_equal(regs.why[VMI_CR4], "reason");
@@ -507,7 +494,7 @@ static void vmicore_odd(void **state)
 	put_entry(own + 56, 0, 3, 0, "cs.base");
 	struct image image = open_notes(
 		(struct mk_elf){.notes = {note("VMICORE", VMICORE_TYPE, own, sizeof(own))}});
-	struct vmi_registers regs = get(&image, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_string_equal(regs.why[VMI_CR4], "");
 	assert_absent(&regs, "cs.base");
 	image_close(&image);
@@ -561,8 +548,8 @@ static void odd_notes(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
 		struct image image = open_notes(variants[i]);
-		struct vmi_registers regs = get(&image, 0);
-		assert_known(&regs, "cr3", mk_value("cr3"));
+		struct vmi_registers regs = registers_of(image.vm, 0);
+		assert_register(&regs, "cr3", mk_value("cr3"));
 		image_close(&image);
 	}
 }

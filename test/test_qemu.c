@@ -524,14 +524,6 @@ static void cpu(struct mk_stream *s, uint32_t instance, size_t size, uint64_t ef
 	footer(s, 20 + instance);
 }
 
-static void assert_known(const struct vmi_registers *regs, enum vmi_register reg, uint64_t value)
-{
-	if (regs->provenance[reg] != VMI_KNOWN || regs->value[reg] != value)
-		fail_msg("%s is 0x%llx (%u), not 0x%llx", vmi_register_name(reg),
-			 (unsigned long long)regs->value[reg], regs->provenance[reg],
-			 (unsigned long long)value);
-}
-
 static struct vmi *open_with_cpus(struct mk_stream *s, size_t size, uint64_t efer)
 {
 	begin(s, "pc-i440fx-7.2", four_pages);

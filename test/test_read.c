@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads: across pages and holes, integers, fields, pointers, structs, many at once. */
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "tables.h"
+#include "backwards.h"
 
-enum { TABLES = 0x100000, MEMORY = 0x10000, PAGES = 8 };
-
-struct setting {
-	struct fake *fake;
-	struct vmi *vm;
-	struct tables tables;
-};
+enum { PAGES = 8 };
 
 /* The byte at offset i of memory. */
 static uint8_t byte_of(uint64_t i)
@@ -21,39 +13,16 @@ static uint8_t byte_of(uint64_t i)
 	return (uint8_t)(i * 31 + (i >> 8) * 7 + 1);
 }
 
-/*
- * 8 pages of memory, mapped backwards from gva 0x7000 on (page 0 of the space is page 7 of memory),
- * with a hole behind them; and the last page of the space, which is page 0 of memory.
- */
 static int setting_make(void **state)
 {
-	struct setting *s = calloc(1, sizeof(*s));
+	struct setting *s = setting_begin(PAGES);
 
-	s->fake = fake_create();
-	s->fake->pages = FAKE_COPIED;
-	fake_memory(s->fake, MEMORY, PAGES);
 	for (unsigned i = 0; i < PAGES * VMI_PAGE_SIZE; i++) {
 		uint8_t byte = byte_of(i);
 		fake_put(s->fake, MEMORY + i, &byte, 1);
 	}
-	tables_init(&s->tables, s->fake, VMI_MODE_4LEVEL, TABLES, 16);
-	for (unsigned i = 0; i < PAGES; i++)
-		tables_set(&s->tables, 0x7000 + i * 0x1000, 1,
-			   (MEMORY + (PAGES - 1 - i) * 0x1000) | P);
-	tables_set(&s->tables, -BIT(12), 1, MEMORY | P);
-	tables_set(&s->tables, BIT(47) - BIT(12), 1, MEMORY | P);
 	s->vm = fake_open(s->fake, VMI_CAP_READ, NULL);
 	*state = s;
-	return 0;
-}
-
-static int setting_end(void **state)
-{
-	struct setting *s = *state;
-
-	vmi_close(s->vm);
-	fake_destroy(s->fake);
-	free(s);
 	return 0;
 }
 

@@ -12,43 +12,18 @@ enum { PAGE = VMI_PAGE_SIZE };
 
 static struct image state_open(const struct mk_vmware *vmware)
 {
-	struct vmi_error err = {0};
-	struct image image;
 	size_t size;
+	uint8_t *bytes = mk_vmware(vmware, &size);
 
-	image.bytes = mk_vmware(vmware, &size);
-	if (vmi_open_memory(&image.vm, image.bytes, size, NULL, &err))
-		fail_with("opening", &err);
-	return image;
+	return image_of(bytes, size);
 }
 
 static void state_refused(const struct mk_vmware *vmware, enum vmi_status status, const char *words)
 {
-	struct vmi_error err = {0};
-	struct vmi *vm = NULL;
 	size_t size;
 	uint8_t *bytes = mk_vmware(vmware, &size);
-	enum vmi_status st = vmi_open_memory(&vm, bytes, size, NULL, &err);
 
-	vmi_close(vm);
-	free(bytes);
-	assert_says(st, status, words, &err);
-}
-
-static struct vmi_registers registers(struct vmi *vm, unsigned vcpu)
-{
-	struct vmi_registers regs;
-	struct vmi_error err = {0};
-
-	if (vmi_registers_get(vm, vcpu, &regs, &err))
-		fail_with("registers", &err);
-	return regs;
-}
-
-static void assert_known(const struct vmi_registers *regs, enum vmi_register reg, uint64_t value)
-{
-	assert_int_equal(regs->provenance[reg], VMI_KNOWN);
-	assert_int_equal(regs->value[reg], value);
+	assert_bytes_refused(bytes, size, status, words);
 }
 
 /* ---- memory in the state ---------------------------------------------------------------- */
@@ -95,7 +70,7 @@ static void narrow_sizes(void **state)
 							    .cpus = 1,
 							    .blocks = true,
 							    .wide = true});
-	struct vmi_registers regs = registers(image.vm, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 
 	(void)state;
 	assert_memory(image.vm, 0, 0x5000, 0);
@@ -134,7 +109,7 @@ static void check_wide(struct vmi *vm, unsigned vcpu)
 {
 	static const enum vmi_register segments[] = {VMI_ES, VMI_CS, VMI_SS,   VMI_DS,
 						     VMI_FS, VMI_GS, VMI_LDTR, VMI_TR};
-	struct vmi_registers regs = registers(vm, vcpu);
+	struct vmi_registers regs = registers_of(vm, vcpu);
 
 	assert_string_equal(regs.source, "vmware-state");
 	for (enum vmi_register reg = VMI_RAX; reg <= VMI_RIP; reg++)
@@ -166,7 +141,7 @@ static void wide_registers(void **state)
 		assert_no_warning(image.vm);
 		for (unsigned vcpu = 0; vcpu < 3; vcpu++)
 			check_wide(image.vm, vcpu);
-		struct vmi_registers regs = registers(image.vm, 1);
+		struct vmi_registers regs = registers_of(image.vm, 1);
 		if (blocks)
 			assert_known(&regs, VMI_CR8, mk_vmware_value("cr8", 1));
 		else
@@ -178,7 +153,7 @@ static void wide_registers(void **state)
 static void narrow_registers(void **state)
 {
 	struct image image = state_open(&(struct mk_vmware){.inside = true, .pages = 4, .cpus = 1});
-	struct vmi_registers regs = registers(image.vm, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 
 	(void)state;
 	assert_known(&regs, VMI_RAX, mk_vmware_value("rax", 0) & UINT32_MAX);
@@ -198,9 +173,9 @@ static void odd_cpus(void **state)
 	struct image image = state_open(&vmware);
 	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
 	assert_warns(image.vm, "registers of 3 of its 1 vcpus");
-	struct vmi_registers regs = registers(image.vm, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_false(vmi_register_has(&regs, VMI_RAX));
-	regs = registers(image.vm, 2);
+	regs = registers_of(image.vm, 2);
 	assert_known(&regs, VMI_RAX, mk_vmware_value("rax", 0));
 	image_close(&image);
 
@@ -208,7 +183,7 @@ static void odd_cpus(void **state)
 	vmware.cut = 40;
 	image = state_open(&vmware);
 	assert_warns(image.vm, "registers are missing: the tag at 0x");
-	regs = registers(image.vm, 0);
+	regs = registers_of(image.vm, 0);
 	assert_known(&regs, VMI_RAX, mk_vmware_value("rax", 0));
 	assert_memory(image.vm, 0, 0x4000, 0);
 	image_close(&image);

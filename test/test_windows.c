@@ -11,44 +11,19 @@ enum { PAGE = VMI_PAGE_SIZE, KERNEL = MK_WINDOWS_PAGES };
 
 static struct image dump_open(const struct mk_windows *windows)
 {
-	struct vmi_error err = {0};
-	struct image image;
 	size_t size;
+	uint8_t *bytes = mk_windows(windows, &size);
 
-	image.bytes = mk_windows(windows, &size);
-	if (vmi_open_memory(&image.vm, image.bytes, size, NULL, &err))
-		fail_with("opening", &err);
-	return image;
+	return image_of(bytes, size);
 }
 
 static void dump_refused(const struct mk_windows *windows, enum vmi_status status,
 			 const char *words)
 {
-	struct vmi_error err = {0};
-	struct vmi *vm = NULL;
 	size_t size;
 	uint8_t *bytes = mk_windows(windows, &size);
-	enum vmi_status st = vmi_open_memory(&vm, bytes, size, NULL, &err);
 
-	vmi_close(vm);
-	free(bytes);
-	assert_says(st, status, words, &err);
-}
-
-static struct vmi_registers registers(struct vmi *vm, unsigned vcpu)
-{
-	struct vmi_registers regs;
-	struct vmi_error err = {0};
-
-	if (vmi_registers_get(vm, vcpu, &regs, &err))
-		fail_with("registers", &err);
-	return regs;
-}
-
-static void assert_known(const struct vmi_registers *regs, enum vmi_register reg, uint64_t value)
-{
-	assert_int_equal(regs->provenance[reg], VMI_KNOWN);
-	assert_int_equal(regs->value[reg], value);
+	assert_bytes_refused(bytes, size, status, words);
 }
 
 static void assert_assumed(const struct vmi_registers *regs, enum vmi_register reg, uint64_t value,
@@ -259,7 +234,7 @@ static void header_registers(void **state)
 {
 	struct mk_windows windows = {.type = 1, .processors = 4, .runs = {{0, 4}}, .context = true};
 	struct image image = dump_open(&windows);
-	struct vmi_registers regs = registers(image.vm, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 
 	(void)state;
 	assert_int_equal(vmi_info(image.vm)->vcpus, 1);
@@ -284,7 +259,7 @@ static void header_registers(void **state)
 	/* the context says itself what it holds */
 	windows.context_flags = 0x100001;
 	image = dump_open(&windows);
-	regs = registers(image.vm, 0);
+	regs = registers_of(image.vm, 0);
 	assert_known(&regs, VMI_RIP, mk_windows_value("rip", 0));
 	assert_false(vmi_register_has(&regs, VMI_RAX));
 	assert_false(vmi_register_has(&regs, VMI_DS));
@@ -294,7 +269,7 @@ static void header_registers(void **state)
 	/* none at all: the tables are still known */
 	windows.context = false;
 	image = dump_open(&windows);
-	regs = registers(image.vm, 0);
+	regs = registers_of(image.vm, 0);
 	assert_false(vmi_register_has(&regs, VMI_RIP));
 	assert_known(&regs, VMI_CR3, MK_WINDOWS_ROOT | 2);
 	image_close(&image);
@@ -318,7 +293,7 @@ static void memory_registers(void **state)
 	assert_no_warning(image.vm);
 	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
 	for (unsigned i = 0; i < 3; i++) {
-		struct vmi_registers regs = registers(image.vm, i);
+		struct vmi_registers regs = registers_of(image.vm, i);
 		assert_string_equal(regs.source, "windows-prcb");
 		assert_known(&regs, VMI_RAX, mk_windows_value("rax", i));
 		assert_known(&regs, VMI_RIP, mk_windows_value("rip", i));
@@ -376,12 +351,12 @@ static void live(void **state)
 	(void)state;
 	windows.bugcheck = MK_WINDOWS_LIVE;
 	struct image image = dump_open(&windows);
-	struct vmi_registers regs = registers(image.vm, 1);
+	struct vmi_registers regs = registers_of(image.vm, 1);
 	assert_known(&regs, VMI_RIP, mk_windows_value("rip", 1));
 	assert_assumed(&regs, VMI_CR0, 0x80050031, "of a running system");
 	assert_assumed(&regs, VMI_LSTAR, mk_windows_value("lstar", 1), "of a running system");
 	assert_assumed(&regs, VMI_CR3, MK_WINDOWS_ROOT | 2, "the header's tables");
-	regs = registers(image.vm, 0);
+	regs = registers_of(image.vm, 0);
 	assert_known(&regs, VMI_CR3, MK_WINDOWS_ROOT | 2);
 	image_close(&image);
 }
@@ -393,7 +368,7 @@ static void parts_missing(void **state)
 	(void)state;
 	windows.no_special = true;
 	struct image image = dump_open(&windows);
-	struct vmi_registers regs = registers(image.vm, 2);
+	struct vmi_registers regs = registers_of(image.vm, 2);
 	assert_known(&regs, VMI_RAX, mk_windows_value("rax", 2));
 	assert_assumed(&regs, VMI_CR3, MK_WINDOWS_ROOT | 2, "the header's tables");
 	assert_false(vmi_register_has(&regs, VMI_CR0));
@@ -402,7 +377,7 @@ static void parts_missing(void **state)
 	windows.no_special = false;
 	windows.no_lstar = true;
 	image = dump_open(&windows);
-	regs = registers(image.vm, 2);
+	regs = registers_of(image.vm, 2);
 	assert_known(&regs, VMI_CR0, 0x80050031);
 	assert_false(vmi_register_has(&regs, VMI_LSTAR));
 	assert_false(vmi_register_has(&regs, VMI_GS_BASE));
@@ -413,7 +388,7 @@ static void parts_missing(void **state)
 	windows.runs[0].count = 13;
 	windows.context = false;
 	image = dump_open(&windows);
-	regs = registers(image.vm, 2);
+	regs = registers_of(image.vm, 2);
 	assert_false(vmi_register_has(&regs, VMI_RAX));
 	assert_known(&regs, VMI_CR0, 0x80050031);
 	assert_no_warning(image.vm);
@@ -423,7 +398,7 @@ static void parts_missing(void **state)
 	windows.runs[0].count = 10;
 	image = dump_open(&windows);
 	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
-	regs = registers(image.vm, 2);
+	regs = registers_of(image.vm, 2);
 	assert_false(vmi_register_has(&regs, VMI_CR0));
 	assert_warns(image.vm, "1 of the 3 processors have no registers");
 	image_close(&image);
@@ -438,7 +413,7 @@ static void encoded(void **state)
 	struct image image = dump_open(&windows);
 	assert_int_equal(vmi_info(image.vm)->vcpus, 1);
 	assert_warns(image.vm, "or they are encoded: registers are those of the header alone");
-	struct vmi_registers regs = registers(image.vm, 0);
+	struct vmi_registers regs = registers_of(image.vm, 0);
 	assert_string_equal(regs.source, "windows-header");
 	assert_known(&regs, VMI_RIP, mk_windows_value("rip", 0));
 	image_close(&image);
@@ -466,7 +441,7 @@ static void kernel_in_bitmap(void **state)
 	windows.type = 6;
 	windows.present[0] = (struct mk_pages){1, KERNEL - 2};
 	struct image image = dump_open(&windows);
-	struct vmi_registers regs = registers(image.vm, 2);
+	struct vmi_registers regs = registers_of(image.vm, 2);
 	assert_string_equal(regs.source, "windows-prcb");
 	assert_known(&regs, VMI_LSTAR, mk_windows_value("lstar", 2));
 	image_close(&image);

@@ -4,42 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "tables.h"
+#include "backwards.h"
 
-enum { TABLES = 0x100000, MEMORY = 0x10000, PAGES = 4 };
+enum { PAGES = 4 };
 
-struct setting {
-	struct fake *fake;
-	struct vmi *vm;
-	struct tables tables;
-};
-
-/* 4 pages of memory, mapped backwards from gva 0x7000 on; reads are of copies. */
 static int setting_make(void **state)
 {
-	struct setting *s = calloc(1, sizeof(*s));
+	struct setting *s = setting_begin(PAGES);
 
-	s->fake = fake_create();
-	s->fake->pages = FAKE_COPIED;
-	fake_memory(s->fake, MEMORY, PAGES);
-	tables_init(&s->tables, s->fake, VMI_MODE_4LEVEL, TABLES, 16);
-	for (unsigned i = 0; i < PAGES; i++)
-		tables_set(&s->tables, 0x7000 + i * 0x1000, 1,
-			   (MEMORY + (PAGES - 1 - i) * 0x1000) | P);
-	tables_set(&s->tables, -BIT(12), 1, MEMORY | P);
 	s->vm = fake_open(s->fake, VMI_CAP_MEMORY, NULL);
 	*state = s;
-	return 0;
-}
-
-static int setting_end(void **state)
-{
-	struct setting *s = *state;
-
-	vmi_close(s->vm);
-	fake_destroy(s->fake);
-	free(s);
 	return 0;
 }
 

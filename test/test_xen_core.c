@@ -22,43 +22,18 @@ static const struct mk_xen_page four[] = {{.pfn = 0},     {.pfn = 1},           
 
 static struct image open_core(const struct mk_xen_core *core)
 {
-	struct vmi_error err = {0};
-	struct image image = {0};
 	size_t size;
+	uint8_t *bytes = mk_xen_core(core, &size);
 
-	image.bytes = mk_xen_core(core, &size);
-	if (vmi_open_memory(&image.vm, image.bytes, size, NULL, &err))
-		fail_with("opening", &err);
-	return image;
+	return image_of(bytes, size);
 }
 
 static void refuse_core(const struct mk_xen_core *core, enum vmi_status status, const char *words)
 {
-	struct vmi_error err = {0};
-	struct vmi *vm = NULL;
 	size_t size;
 	uint8_t *bytes = mk_xen_core(core, &size);
-	enum vmi_status st = vmi_open_memory(&vm, bytes, size, NULL, &err);
 
-	vmi_close(vm);
-	free(bytes);
-	assert_says(st, status, words, &err);
-}
-
-static void registers_of(struct vmi *vm, unsigned vcpu, struct vmi_registers *regs)
-{
-	struct vmi_error err = {0};
-
-	if (vmi_registers_get(vm, vcpu, regs, &err))
-		fail_with("registers", &err);
-}
-
-static void assert_register(const struct vmi_registers *regs, enum vmi_register reg, uint64_t value)
-{
-	if (regs->provenance[reg] != VMI_KNOWN || regs->value[reg] != value)
-		fail_msg("%s is %llx (%u), not %llx", vmi_register_name(reg),
-			 (unsigned long long)regs->value[reg], regs->provenance[reg],
-			 (unsigned long long)value);
+	assert_bytes_refused(bytes, size, status, words);
 }
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -176,14 +151,13 @@ static void cut_anywhere(void **state)
 	uint8_t *whole = mk_xen_core(&core, &size);
 	for (size_t len = 4; len < size; len += len < 700 ? 1 : 97) {
 		struct vmi_error err = {0};
-		struct vmi_registers regs;
 		struct vmi *vm = NULL;
 		uint8_t *bytes = malloc(len); /* of its own, so that a sanitizer sees its end */
 		assert_non_null(bytes);
 		memcpy(bytes, whole, len);
 		if (!vmi_open_memory(&vm, bytes, len, NULL, &err)) {
 			assert_memory(vm, 0, 2 * PAGE, 0);
-			registers_of(vm, 0, &regs);
+			(void)registers_of(vm, 0);
 		} else {
 			assert_non_null(strstr(err.text, "(memory)"));
 		}
@@ -223,17 +197,17 @@ static void hvm_registers(void **state)
 	assert_int_equal(vmi_info(image.vm)->vcpus, 3);
 	assert_int_equal(vmi_info(image.vm)->machine, VMI_MACHINE_X86_64);
 	for (unsigned vcpu = 0; vcpu < 2; vcpu++) {
-		registers_of(image.vm, vcpu, &regs);
+		regs = registers_of(image.vm, vcpu);
 		assert_string_equal(regs.source, "xen-prstatus");
 		for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++)
-			assert_register(&regs, general[i].reg, mk_value(general[i].name));
-		assert_register(&regs, VMI_CR0, plain.cr0);
-		assert_register(&regs, VMI_CR3, plain.cr3);
-		assert_register(&regs, VMI_CR4, plain.cr4);
-		assert_register(&regs, VMI_FS_BASE, plain.fs_base);
-		assert_register(&regs, VMI_CS, vcpu ? 0x33 : 0x10);
-		assert_register(&regs, VMI_GS_BASE, vcpu ? plain.gs_user : plain.gs_kernel);
-		assert_register(&regs, VMI_KERNEL_GS_BASE, vcpu ? plain.gs_kernel : plain.gs_user);
+			assert_known(&regs, general[i].reg, mk_value(general[i].name));
+		assert_known(&regs, VMI_CR0, plain.cr0);
+		assert_known(&regs, VMI_CR3, plain.cr3);
+		assert_known(&regs, VMI_CR4, plain.cr4);
+		assert_known(&regs, VMI_FS_BASE, plain.fs_base);
+		assert_known(&regs, VMI_CS, vcpu ? 0x33 : 0x10);
+		assert_known(&regs, VMI_GS_BASE, vcpu ? plain.gs_user : plain.gs_kernel);
+		assert_known(&regs, VMI_KERNEL_GS_BASE, vcpu ? plain.gs_kernel : plain.gs_user);
 		assert_int_equal(regs.provenance[VMI_EFER], VMI_ASSUMED);
 		assert_int_equal(regs.value[VMI_EFER], 0xd00);
 		assert_int_equal(regs.provenance[VMI_LSTAR], VMI_ABSENT);
@@ -241,7 +215,7 @@ static void hvm_registers(void **state)
 		assert_int_equal(regs.provenance[VMI_CS_BASE], VMI_ABSENT);
 		assert_int_equal(regs.provenance[VMI_TR], VMI_ABSENT);
 	}
-	registers_of(image.vm, 2, &regs); /* never online: nothing but zeros */
+	regs = registers_of(image.vm, 2); /* never online: nothing but zeros */
 	for (unsigned reg = 0; reg < VMI_REGISTER_COUNT; reg++)
 		assert_int_equal(regs.provenance[reg], VMI_ABSENT);
 	assert_no_warning(image.vm);
@@ -295,7 +269,7 @@ static void hvm_modes(void **state)
 
 		mk_xen_vcpu64(vcpu, &cases[i].control);
 		struct image image = open_core(&core);
-		registers_of(image.vm, 0, &regs);
+		regs = registers_of(image.vm, 0);
 		assert_int_equal(regs.provenance[VMI_EFER], VMI_ASSUMED);
 		assert_int_equal(regs.value[VMI_EFER], cases[i].efer);
 		assert_non_null(strstr(regs.why[VMI_EFER], cases[i].why));
@@ -318,13 +292,13 @@ static void other_contexts(void **state)
 	(void)state;
 	mk_xen_vcpu32(narrow, &plain);
 	struct image image = open_core(&small);
-	registers_of(image.vm, 0, &regs);
-	assert_register(&regs, VMI_RAX, mk_value("eax"));
-	assert_register(&regs, VMI_RIP, mk_value("eip"));
-	assert_register(&regs, VMI_RSP, mk_value("esp"));
-	assert_register(&regs, VMI_GS, mk_value("gs"));
-	assert_register(&regs, VMI_DR7, mk_value("dr7"));
-	assert_register(&regs, VMI_CR3, plain.cr3);
+	regs = registers_of(image.vm, 0);
+	assert_known(&regs, VMI_RAX, mk_value("eax"));
+	assert_known(&regs, VMI_RIP, mk_value("eip"));
+	assert_known(&regs, VMI_RSP, mk_value("esp"));
+	assert_known(&regs, VMI_GS, mk_value("gs"));
+	assert_known(&regs, VMI_DR7, mk_value("dr7"));
+	assert_known(&regs, VMI_CR3, plain.cr3);
 	assert_int_equal(regs.provenance[VMI_R8], VMI_ABSENT);
 	assert_int_equal(regs.provenance[VMI_FS_BASE], VMI_ABSENT);
 	image_close(&image);
@@ -332,7 +306,7 @@ static void other_contexts(void **state)
 	bare.fs_base = bare.gs_kernel = bare.gs_user = 0;
 	mk_xen_vcpu64(blank, &bare);
 	image = open_core(&old);
-	registers_of(image.vm, 0, &regs);
+	regs = registers_of(image.vm, 0);
 	assert_int_equal(regs.provenance[VMI_GS_BASE], VMI_ABSENT);
 	assert_int_equal(regs.provenance[VMI_KERNEL_GS_BASE], VMI_ABSENT);
 	assert_int_equal(regs.provenance[VMI_FS_BASE], VMI_ABSENT);
@@ -394,11 +368,11 @@ static void pv_translation(void **state)
 	assert_runs(image.vm, "31000+1000 40000+1000 52000+1000 77000+1000 1234000+1000");
 	assert_memory(image.vm, 0x1234000, PAGE, 0);
 	assert_warns(image.vm, "physical addresses are machine addresses");
-	registers_of(image.vm, 0, &regs);
-	assert_register(&regs, VMI_CR3, 0x40000);
-	assert_register(&regs, VMI_CR4, 0x660);
-	assert_register(&regs, VMI_GS_BASE, 7);
-	assert_register(&regs, VMI_KERNEL_GS_BASE, 8);
+	regs = registers_of(image.vm, 0);
+	assert_known(&regs, VMI_CR3, 0x40000);
+	assert_known(&regs, VMI_CR4, 0x660);
+	assert_known(&regs, VMI_GS_BASE, 7);
+	assert_known(&regs, VMI_KERNEL_GS_BASE, 8);
 	assert_int_equal(regs.value[VMI_EFER], 0xd00);
 	if (vmi_space_default(image.vm, VMI_MODE_AUTO, &space, NULL, &err) ||
 	    vmi_read_u64(image.vm, &space, gva + 0x18, &word, &err))
@@ -426,13 +400,13 @@ static void pv_narrow(void **state)
 	mk_xen_vcpu32(vcpus[1], &control);
 	struct image image = open_core(&core);
 	assert_int_equal(vmi_info(image.vm)->machine, VMI_MACHINE_X86);
-	registers_of(image.vm, 0, &regs);
-	assert_register(&regs, VMI_CR3, 0x12345000);
-	assert_register(&regs, VMI_RIP, mk_value("eip"));
+	regs = registers_of(image.vm, 0);
+	assert_known(&regs, VMI_CR3, 0x12345000);
+	assert_known(&regs, VMI_RIP, mk_value("eip"));
 	assert_int_equal(regs.provenance[VMI_CR4], VMI_ASSUMED);
 	assert_int_equal(regs.value[VMI_CR4], VMI_CR4_PAE);
 	assert_int_equal(regs.value[VMI_EFER], VMI_EFER_NXE);
-	registers_of(image.vm, 1, &regs);
+	regs = registers_of(image.vm, 1);
 	assert_int_equal(regs.provenance[VMI_CR3], VMI_ABSENT);
 	image_close(&image);
 }

@@ -22,44 +22,19 @@ enum {
 
 static const uint64_t three[] = {0, 1, 0x100};
 
-/* Opens the stream, which it then owns. */
+/* Takes the stream over. */
 static struct image open_stream(struct mk_stream *s)
 {
-	struct vmi_error err = {0};
-	struct image image = {.bytes = s->bytes};
+	struct image image = image_of(s->bytes, s->size);
 
-	if (vmi_open_memory(&image.vm, s->bytes, s->size, NULL, &err))
-		fail_with("opening", &err);
 	assert_string_equal(vmi_info(image.vm)->format, "xen-save");
 	return image;
 }
 
 static void refuse_stream(struct mk_stream *s, enum vmi_status status, const char *words)
 {
-	struct vmi_error err = {0};
-	struct vmi *vm = NULL;
-	enum vmi_status st = vmi_open_memory(&vm, s->bytes, s->size, NULL, &err);
-
-	vmi_close(vm);
-	free(s->bytes);
-	assert_says(st, status, words, &err);
+	assert_bytes_refused(s->bytes, s->size, status, words);
 	*s = (struct mk_stream){0};
-}
-
-static void registers_of(struct vmi *vm, unsigned vcpu, struct vmi_registers *regs)
-{
-	struct vmi_error err = {0};
-
-	if (vmi_registers_get(vm, vcpu, regs, &err))
-		fail_with("registers", &err);
-}
-
-static void assert_register(const struct vmi_registers *regs, enum vmi_register reg, uint64_t value)
-{
-	if (regs->provenance[reg] != VMI_KNOWN || regs->value[reg] != value)
-		fail_msg("%s is %llx (%u), not %llx", vmi_register_name(reg),
-			 (unsigned long long)regs->value[reg], regs->provenance[reg],
-			 (unsigned long long)value);
 }
 
 /* A context of one vcpu, of which the cpu's record is `size` bytes, and a third that is offline. */
@@ -378,10 +353,10 @@ static void assert_segments(const struct vmi_registers *regs)
 
 	for (unsigned i = 0; i < 8; i++) {
 		enum vmi_register reg = segments[i].reg;
-		assert_register(regs, reg, mk_value(segments[i].name));
-		assert_register(regs, reg + VMI_SEGMENT_BASE, mk_value(segments[i].name) << 32);
-		assert_register(regs, reg + VMI_SEGMENT_LIMIT, 0x10000 + i);
-		assert_register(regs, reg + VMI_SEGMENT_ATTRIBUTES, i ? 0xc093 : 0xa09b);
+		assert_known(regs, reg, mk_value(segments[i].name));
+		assert_known(regs, reg + VMI_SEGMENT_BASE, mk_value(segments[i].name) << 32);
+		assert_known(regs, reg + VMI_SEGMENT_LIMIT, 0x10000 + i);
+		assert_known(regs, reg + VMI_SEGMENT_ATTRIBUTES, i ? 0xc093 : 0xa09b);
 	}
 }
 
@@ -406,28 +381,28 @@ static void hvm_registers(void **state)
 			image_close(&image);
 			continue;
 		}
-		registers_of(image.vm, 0, &regs);
+		regs = registers_of(image.vm, 0);
 		assert_string_equal(regs.source, "xen-hvm-context");
 		for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
-			assert_register(&regs, words[k].reg, mk_value(words[k].name));
+			assert_known(&regs, words[k].reg, mk_value(words[k].name));
 		assert_segments(&regs);
-		assert_register(&regs, VMI_CR0, 0x80050033);
-		assert_register(&regs, VMI_CR3, 0x3000);
-		assert_register(&regs, VMI_CR4, 0x6a0);
-		assert_register(&regs, VMI_EFER, 0xd01);
-		assert_register(&regs, VMI_APIC_BASE, 0xfee00900);
-		assert_register(&regs, VMI_PAT, 0x70406);
-		assert_register(&regs, VMI_XCR0, 7);
-		assert_register(&regs, VMI_CR8, 0xc);
+		assert_known(&regs, VMI_CR0, 0x80050033);
+		assert_known(&regs, VMI_CR3, 0x3000);
+		assert_known(&regs, VMI_CR4, 0x6a0);
+		assert_known(&regs, VMI_EFER, 0xd01);
+		assert_known(&regs, VMI_APIC_BASE, 0xfee00900);
+		assert_known(&regs, VMI_PAT, 0x70406);
+		assert_known(&regs, VMI_XCR0, 7);
+		assert_known(&regs, VMI_CR8, 0xc);
 		if (sizes[i] >= 1024) {
-			assert_register(&regs, VMI_TSC_AUX, mk_value("aux"));
-			assert_register(&regs, VMI_TSC, mk_value("tsc"));
+			assert_known(&regs, VMI_TSC_AUX, mk_value("aux"));
+			assert_known(&regs, VMI_TSC, mk_value("tsc"));
 		} else {
 			assert_int_equal(regs.provenance[VMI_TSC_AUX], VMI_ABSENT);
 			assert_int_equal(regs.provenance[VMI_TSC],
 					 sizes[i] >= 1016 ? VMI_KNOWN : VMI_ABSENT);
 		}
-		registers_of(image.vm, 1, &regs); /* offline */
+		regs = registers_of(image.vm, 1); /* offline */
 		for (unsigned reg = 0; reg < VMI_REGISTER_COUNT; reg++)
 			assert_int_equal(regs.provenance[reg], VMI_ABSENT);
 		image_close(&image);
@@ -449,8 +424,8 @@ static void broken_context(void **state)
 	free(context.bytes);
 	struct image image = open_stream(&s);
 	assert_warns(image.vm, "the registers are broken at byte 0x840");
-	registers_of(image.vm, 0, &regs);
-	assert_register(&regs, VMI_RAX, mk_value("rax"));
+	regs = registers_of(image.vm, 0);
+	assert_known(&regs, VMI_RAX, mk_value("rax"));
 	assert_int_equal(regs.provenance[VMI_APIC_BASE], VMI_ABSENT);
 	image_close(&image);
 }
@@ -533,12 +508,12 @@ static void pv(void **state)
 	assert_runs(image.vm, "3000+5000");
 	assert_int_equal(vmi_info(image.vm)->vcpus, 2);
 	assert_int_equal(vmi_info(image.vm)->machine, VMI_MACHINE_X86_64);
-	registers_of(image.vm, 1, &regs);
+	regs = registers_of(image.vm, 1);
 	assert_string_equal(regs.source, "xen-vcpu-context");
-	assert_register(&regs, VMI_R15, mk_value("r15"));
-	assert_register(&regs, VMI_CR3, 0x3000);
+	assert_known(&regs, VMI_R15, mk_value("r15"));
+	assert_known(&regs, VMI_CR3, 0x3000);
 	assert_int_equal(regs.value[VMI_EFER], 0xd00);
-	registers_of(image.vm, 0, &regs);
+	regs = registers_of(image.vm, 0);
 	assert_int_equal(regs.provenance[VMI_RAX], VMI_ABSENT);
 	if (vmi_space_of_vcpu(image.vm, 1, VMI_MODE_AUTO, &space, &err) ||
 	    vmi_read_u64(image.vm, &space, 0x18, &word, &err))
@@ -568,9 +543,9 @@ static void pv_narrow(void **state)
 	mk_record(&s, END, NULL, 0);
 	struct image image = open_stream(&s);
 	assert_int_equal(vmi_info(image.vm)->machine, VMI_MACHINE_X86);
-	registers_of(image.vm, 0, &regs);
-	assert_register(&regs, VMI_CR3, 0x3000);
-	assert_register(&regs, VMI_RSP, mk_value("esp"));
+	regs = registers_of(image.vm, 0);
+	assert_known(&regs, VMI_CR3, 0x3000);
+	assert_known(&regs, VMI_RSP, mk_value("esp"));
 	assert_int_equal(regs.value[VMI_EFER], VMI_EFER_NXE);
 	image_close(&image);
 }

@@ -38,7 +38,7 @@ class Check:
 
     def run(self, *arguments):
         """One command's output and exit status."""
-        ran = subprocess.run([self.program, *arguments], capture_output=True)
+        ran = subprocess.run([self.program, *arguments], capture_output=True, timeout=240)
         return ran.stdout, ran.returncode
 
     def objects(self, *arguments):

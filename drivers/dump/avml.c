@@ -212,7 +212,6 @@ static enum vmi_status load_range(struct loading *l)
 
 static void warn(const struct loading *l, const struct extents *extents)
 {
-	const struct segments *s = &l->segments;
 	const struct vmi_target *target = l->target;
 
 	if (l->short_ranges)
@@ -220,12 +219,9 @@ static void warn(const struct loading *l, const struct extents *extents)
 			target,
 			"%zu ranges hold less than they say (AVML 0.17.0 wrote such): what is missing counts as cut off",
 			l->short_ranges);
-	else if (s->cut)
-		target->warn(target,
-			     "the file ends at 0x%" PRIx64 ", before its memory does: 0x%" PRIx64
-			     " bytes from gpa 0x%" PRIx64
-			     " on are cut off, and any ranges behind them are lost",
-			     vmi_source_size(target->source), s->cut_size, s->cut_gpa);
+	else
+		segments_warn_cut(&l->segments, target, target->source,
+				  ", and any ranges behind them are lost");
 	if (l->no_trailer)
 		target->warn(target, "%zu ranges lack the length behind them", l->no_trailer);
 	if (l->gaps)
@@ -233,16 +229,8 @@ static void warn(const struct loading *l, const struct extents *extents)
 			target,
 			"%zu gaps between ranges are whole blocks of 16 MiB: AVML leaves out blocks that are all zero, so there may be memory there",
 			l->gaps);
-	if (s->beyond)
-		target->warn(target,
-			     "left out is what lies beyond the 52 address bits of x86: %zu of the "
-			     "ranges, in whole or in part",
-			     s->beyond);
-	if (extents->conflicts)
-		target->warn(target,
-			     "ranges overlap: %zu, the first at gpa 0x%" PRIx64
-			     "; what comes first in the file is taken",
-			     extents->conflicts, extents->conflict_gpa);
+	segments_warn_beyond(&l->segments, target, "ranges");
+	extents_warn_conflicts(extents, target, "ranges");
 }
 
 static enum vmi_status load(struct loading *l, struct avml *avml)

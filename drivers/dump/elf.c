@@ -190,22 +190,10 @@ static void warn_segments(const struct loading *l)
 	const struct segments *s = &l->segments;
 	const struct vmi_target *target = l->target;
 
-	if (s->cut)
-		target->warn(target,
-			     "the file ends at 0x%" PRIx64 ", before its memory does: 0x%" PRIx64
-			     " bytes from gpa 0x%" PRIx64 " on are cut off%s",
-			     vmi_source_size(target->source), s->cut_size, s->cut_gpa,
-			     s->cut > 1 ? ", and more segments behind" : "");
-	if (s->beyond)
-		target->warn(target,
-			     "left out is what lies beyond the 52 address bits of x86: %zu of the "
-			     "segments, in whole or in part",
-			     s->beyond);
-	if (l->elf->extents.conflicts)
-		target->warn(target,
-			     "segments overlap and differ: %zu, the first at gpa 0x%" PRIx64
-			     "; what comes first in the file is taken",
-			     l->elf->extents.conflicts, l->elf->extents.conflict_gpa);
+	segments_warn_cut(s, target, target->source,
+			  s->cut > 1 ? ", and more segments behind" : "");
+	segments_warn_beyond(s, target, "segments");
+	extents_warn_conflicts(&l->elf->extents, target, "segments");
 	if (l->inverted)
 		target->warn(target, "a segment is larger in the file than in memory");
 	if (l->headers.ehdr.e_flags & FLAG_INCOMPLETE)

@@ -58,6 +58,13 @@ VMI_CHECKED enum vmi_status segments_add_hole(struct segments *segments, vmi_gpa
 void segments_reverse(struct segments *segments);
 void segments_deinit(struct segments *segments);
 
+/* Warn of what was cut off, `behind` going on about what else was lost; of what lies beyond the
+ * address space. `noun` is what the format calls its segments. */
+void segments_warn_cut(const struct segments *segments, const struct vmi_target *target,
+		       const struct vmi_source *source, const char *behind);
+void segments_warn_beyond(const struct segments *segments, const struct vmi_target *target,
+			  const char *noun);
+
 /* A held stretch; where it begins is kept apart, as that is what searching looks at. */
 struct extent {
 	uint64_t size;
@@ -99,6 +106,8 @@ VMI_CHECKED enum vmi_status extents_build(struct extents *extents, const struct 
 					  const struct vmi_source *source, struct vmi_error *err);
 /* The offsets are not those of the source: `read` knows what is there. */
 void extents_packed(struct extents *extents, extents_read *read, void *context);
+void extents_warn_conflicts(const struct extents *extents, const struct vmi_target *target,
+			    const char *noun);
 void extents_deinit(struct extents *extents);
 
 /* The page group of struct vmi_driver_ops. */

@@ -109,25 +109,12 @@ static enum vmi_status load_range(struct loading *l, struct vmi_error *err)
 
 static void warn(const struct loading *l, const struct extents *extents)
 {
-	const struct segments *s = &l->segments;
 	const struct vmi_target *target = l->target;
 
-	if (s->cut)
-		target->warn(target,
-			     "the file ends at 0x%" PRIx64 ", before its memory does: 0x%" PRIx64
-			     " bytes from gpa 0x%" PRIx64
-			     " on are cut off, and any ranges behind them are lost",
-			     vmi_source_size(target->source), s->cut_size, s->cut_gpa);
-	if (s->beyond)
-		target->warn(target,
-			     "left out is what lies beyond the 52 address bits of x86: %zu of the "
-			     "ranges, in whole or in part",
-			     s->beyond);
-	if (extents->conflicts)
-		target->warn(target,
-			     "ranges overlap: %zu, the first at gpa 0x%" PRIx64
-			     "; what comes first in the file is taken",
-			     extents->conflicts, extents->conflict_gpa);
+	segments_warn_cut(&l->segments, target, target->source,
+			  ", and any ranges behind them are lost");
+	segments_warn_beyond(&l->segments, target, "ranges");
+	extents_warn_conflicts(extents, target, "ranges");
 	if (l->exclusive)
 		target->warn(target,
 			     "%zu of the ranges give the address behind their last byte as the "

@@ -185,9 +185,7 @@ static enum vmi_status build(struct vmware *vmware, const struct vmi_target *tar
 			     vmi_source_name(files->memory), vmi_source_size(files->memory),
 			     segments->cut_size, segments->cut_gpa,
 			     segments->cut > 1 ? ", and more behind" : "");
-	if (vmware->extents.conflicts)
-		target->warn(target, "%zu regions overlap, the first at gpa 0x%" PRIx64,
-			     vmware->extents.conflicts, vmware->extents.conflict_gpa);
+	extents_warn_conflicts(&vmware->extents, target, "regions");
 	return VMI_OK;
 }
 

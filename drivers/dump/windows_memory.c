@@ -76,17 +76,9 @@ static enum vmi_status stretches_build(struct windows_memory *m, const struct vm
 	if (!m->extents.count)
 		return vmi_fail(err, VMI_ERR_CORRUPT, "it ends at 0x%" PRIx64 ", before any memory",
 				vmi_source_size(m->source));
-	if (segments->cut)
-		target->warn(target,
-			     "the file ends at 0x%" PRIx64 ", before its memory does: 0x%" PRIx64
-			     " bytes from gpa 0x%" PRIx64 " on are cut off%s",
-			     vmi_source_size(m->source), segments->cut_size, segments->cut_gpa,
-			     segments->cut > 1 ? ", and more behind" : "");
-	if (m->extents.conflicts)
-		target->warn(target,
-			     "%zu stretches of memory overlap, the first at gpa 0x%" PRIx64
-			     "; what comes first in the file is taken",
-			     m->extents.conflicts, m->extents.conflict_gpa);
+	segments_warn_cut(segments, target, m->source,
+			  segments->cut > 1 ? ", and more behind" : "");
+	extents_warn_conflicts(&m->extents, target, "stretches of memory");
 	m->max_gfn = (m->extents.end - 1) >> VMI_PAGE_SHIFT;
 	m->bytes = m->extents.bytes;
 	return VMI_OK;

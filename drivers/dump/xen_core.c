@@ -219,17 +219,8 @@ static void warn_pages(const struct loading *l)
 	const struct vmi_target *target = l->target;
 	const struct segments *s = &l->segments;
 
-	if (s->cut)
-		target->warn(target,
-			     "the file ends at 0x%" PRIx64 ", before its memory does: 0x%" PRIx64
-			     " bytes from gpa 0x%" PRIx64 " on are cut off%s",
-			     vmi_source_size(target->source), s->cut_size, s->cut_gpa,
-			     s->cut > 1 ? ", and more behind" : "");
-	if (s->beyond)
-		target->warn(
-			target,
-			"left out is what lies beyond the 52 address bits of x86: %zu stretches",
-			s->beyond);
+	segments_warn_cut(s, target, target->source, s->cut > 1 ? ", and more behind" : "");
+	segments_warn_beyond(s, target, "stretches");
 	if (l->core->extents.conflicts)
 		target->warn(target,
 			     "pages are there more than once, the first at or behind gpa 0x%" PRIx64

@@ -34,11 +34,7 @@ static void warn_pages(const struct xen_save *save, const struct vmi_target *tar
 			     "pages are cut off by the end of the file: 0x%" PRIx64
 			     " bytes from gpa 0x%" PRIx64 " on",
 			     segments->cut_size, segments->cut_gpa);
-	if (segments->beyond)
-		target->warn(
-			target,
-			"left out is what lies beyond the 52 address bits of x86: %zu stretches",
-			segments->beyond);
+	segments_warn_beyond(segments, target, "stretches");
 	if (!save->stream.pv && !save->hvm.vcpus)
 		target->warn(target, "it holds no registers of any vcpu");
 }

@@ -12,7 +12,14 @@
 #include "image_pack.h"
 #include "relay.h"
 
-enum { CHUNK = 1 << 20, CHUNK_BLOCKS = CHUNK / IMAGE_BLOCK, TRIES = 3 };
+static const double TIB = 0x1p40;
+
+enum {
+	CHUNK = 1 << 20,
+	CHUNK_BLOCKS = CHUNK / IMAGE_BLOCK,
+	CHUNK_PAGES = CHUNK / VMI_PAGE_SIZE,
+	TRIES = 3,
+};
 
 struct copy {
 	struct image *image;
@@ -33,8 +40,9 @@ struct job {
 	uint8_t *bytes, *out;
 	uint64_t offset;
 	size_t len, piece;
-	uint64_t memory; /* bytes of it that are guest memory */
-	uint64_t zero;   /* that were found to be */
+	uint64_t memory;         /* bytes of it that are guest memory */
+	uint64_t zero;           /* that were found to be */
+	bool plain[CHUNK_PAGES]; /* the pages of it that must be written: the rest is zeros */
 	struct image_list missing;
 	struct vmi_error missed;
 	enum vmi_status status; /* of what must end the copy */
@@ -44,51 +52,63 @@ struct job {
 
 /* ---- filling a chunk ------------------------------------------------------------------------- */
 
-/* Memory; what cannot be read is left zero and noted, by pages. */
-static void fill_memory(struct job *job, uint8_t *to, vmi_gpa gpa, uint64_t offset, size_t len)
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+	return !bytes[0] && !memcmp(bytes, bytes + 1, len - 1);
+}
+
+/* Bytes of the chunk must be written. */
+static void note_plain(struct job *job, size_t at, size_t len)
+{
+	for (size_t page = at / VMI_PAGE_SIZE; page * VMI_PAGE_SIZE < at + len; page++)
+		job->plain[page] = true;
+}
+
+/* Memory that was read: pages of zeros are counted, and not written. */
+static void note_memory(struct job *job, size_t at, vmi_gpa gpa, size_t len)
+{
+	for (size_t n; len; at += n, gpa += n, len -= n) {
+		n = VMI_PAGE_SIZE - gpa % VMI_PAGE_SIZE;
+		n = n < len ? n : len;
+		if (is_zero(job->bytes + at, n))
+			job->zero += n;
+		else
+			note_plain(job, at, n);
+	}
+}
+
+/* Memory, to `at` in the chunk; what cannot be read is left zero and noted, by pages. */
+static void fill_memory(struct job *job, size_t at, vmi_gpa gpa, size_t len)
 {
 	struct vmi_error err;
 
 	while (len && !job->status) {
 		size_t done = 0;
-		enum vmi_status st = vmi_read_bytes(job->vm, NULL, gpa, to, len, &done, &err);
+		enum vmi_status st =
+			vmi_read_bytes(job->vm, NULL, gpa, job->bytes + at, len, &done, &err);
 
+		note_memory(job, at, gpa, st ? done : len);
 		if (!st)
 			return;
-		size_t hole = VMI_PAGE_SIZE - (gpa + done) % VMI_PAGE_SIZE;
-		hole = hole < len - done ? hole : len - done;
-		memset(to + done, 0, hole);
+		at += done;
+		gpa += done;
+		len -= done;
+		size_t hole = VMI_PAGE_SIZE - gpa % VMI_PAGE_SIZE;
+		hole = hole < len ? hole : len;
+		memset(job->bytes + at, 0, hole);
 		if (!image_is_missing(st) ||
 		    !image_list_add(&job->missing,
-				    (struct image_stretch){gpa + done, hole, offset + done})) {
+				    (struct image_stretch){gpa, hole, job->offset + at})) {
 			job->status = image_is_missing(st) ? VMI_ERR_NOMEM : st;
 			job->missed = err;
 			return;
 		}
 		if (job->missing.count == 1)
 			job->missed = err;
-		done += hole;
-		to += done;
-		gpa += done;
-		offset += done;
-		len -= done;
+		at += hole;
+		gpa += hole;
+		len -= hole;
 	}
-}
-
-static bool is_zero(const uint8_t *bytes, size_t len)
-{
-	return !bytes[0] && !memcmp(bytes, bytes + 1, len - 1);
-}
-
-static uint64_t count_zero(const uint8_t *bytes, size_t len)
-{
-	uint64_t zero = 0;
-
-	for (size_t at = 0; at < len; at += VMI_PAGE_SIZE) {
-		size_t n = len - at < VMI_PAGE_SIZE ? len - at : VMI_PAGE_SIZE;
-		zero += is_zero(bytes + at, n) ? n : 0;
-	}
-	return zero;
 }
 
 static void fill(struct job *job)
@@ -103,17 +123,18 @@ static void fill(struct job *job)
 		uint64_t stop = piece->offset + piece->size;
 		stop = stop < end ? stop : end;
 		size_t len = (size_t)(stop - from);
-		uint8_t *to = job->bytes + (from - job->offset);
+		size_t at = (size_t)(from - job->offset);
 
 		memset(job->bytes + (filled - job->offset), 0, (size_t)(from - filled));
 		filled = stop;
 		if (piece->literal) {
-			memcpy(to, layout->bytes + piece->at + (from - piece->offset), len);
+			memcpy(job->bytes + at, layout->bytes + piece->at + (from - piece->offset),
+			       len);
+			note_plain(job, at, len);
 			continue;
 		}
 		job->memory += len;
-		fill_memory(job, to, piece->gpa + (from - piece->offset), from, len);
-		job->zero += count_zero(to, len);
+		fill_memory(job, at, piece->gpa + (from - piece->offset), len);
 	}
 	memset(job->bytes + (filled - job->offset), 0, (size_t)(end - filled));
 }
@@ -166,6 +187,7 @@ static void work(void *context, void *given)
 	(void)context;
 	job->memory = 0;
 	job->zero = 0;
+	memset(job->plain, 0, sizeof(job->plain));
 	job->missing.count = 0;
 	fill(job);
 	if (!job->status && job->copy->packed)
@@ -196,22 +218,19 @@ static bool commit(void *context, void *given)
 	return true;
 }
 
-/* Write what is not zero, by pages of the file. */
-static void write_plain(struct image *image, struct job *job)
+/* Pages that follow each other are one write. */
+static void write_plain(struct image *image, const struct job *job)
 {
-	size_t plain = 0, at = 0; /* from where on nothing was written */
+	size_t count = (job->len + VMI_PAGE_SIZE - 1) / VMI_PAGE_SIZE;
 
-	while (at < job->len) {
-		size_t n = job->len - at < VMI_PAGE_SIZE ? job->len - at : VMI_PAGE_SIZE;
-
-		if (is_zero(job->bytes + at, n)) {
-			image_file_write(&image->file, job->offset + plain, job->bytes + plain,
-					 at - plain);
-			plain = at + n;
-		}
-		at += n;
+	for (size_t page = 0, next; page < count; page = next) {
+		for (next = page + 1; next < count && job->plain[next] == job->plain[page];)
+			next++;
+		size_t at = page * VMI_PAGE_SIZE;
+		size_t end = next < count ? next * VMI_PAGE_SIZE : job->len;
+		if (job->plain[page])
+			image_file_write(&image->file, job->offset + at, job->bytes + at, end - at);
 	}
-	image_file_write(&image->file, job->offset + plain, job->bytes + plain, job->len - plain);
 }
 
 static void finish(void *context, void *given)
@@ -305,9 +324,15 @@ static enum cli_status lay_out_and_copy(struct copy *copy)
 	image_layout_deinit(&copy->layout);
 	image_list_deinit(&copy->missing);
 	image->zero = 0;
-	if (image->format->lay_out(image, &copy->layout))
+	if (!image->format->lay_out(image, &copy->layout))
+		return copy->layout.failed ? image_no_memory(image) : CLI_UNABLE;
+	if (!copy->packed || image_pack_fits(copy->layout.size))
 		return copy_once(copy);
-	return copy->layout.failed ? image_no_memory(image) : CLI_UNABLE;
+	cli_say(image->cli,
+		"%.1f TiB of memory does not fit into a file that is compressed by %s, whose index "
+		"ends at 32 TiB: use --compress none",
+		(double)copy->layout.size / TIB, packing_names[image->packing]);
+	return CLI_UNABLE;
 }
 
 /*

@@ -8,12 +8,12 @@
  * page lies wherever its descriptor says. Pages of zeros share one.
  */
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "image.h"
+#include "put.h"
 #include "relay.h"
 
 enum {
@@ -66,20 +66,6 @@ struct job {
 	uint8_t descriptors[BATCH * DESCRIPTOR_SIZE];
 	size_t saved;
 };
-
-static void put32(uint8_t *at, uint64_t value)
-{
-	uint32_t little = htole32((uint32_t)value);
-
-	memcpy(at, &little, sizeof(little));
-}
-
-static void put64(uint8_t *at, uint64_t value)
-{
-	uint64_t little = htole64(value);
-
-	memcpy(at, &little, sizeof(little));
-}
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 

@@ -16,11 +16,11 @@
  */
 
 #include <elf.h>
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "image_notes.h"
+#include "put.h"
 
 enum {
 	PRSTATUS_SIZE = 336,
@@ -31,20 +31,6 @@ enum {
 	VMICORE_TYPE = 0x564d4943,
 	STRINGS_MAX = 16384,
 };
-
-static void put32(uint8_t *at, uint64_t value)
-{
-	uint32_t little = htole32((uint32_t)value);
-
-	memcpy(at, &little, sizeof(little));
-}
-
-static void put64(uint8_t *at, uint64_t value)
-{
-	uint64_t little = htole64(value);
-
-	memcpy(at, &little, sizeof(little));
-}
 
 static size_t padded(size_t size)
 {

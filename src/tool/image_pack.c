@@ -11,6 +11,7 @@
 
 #include "image_pack.h"
 #include "lz4_index.h"
+#include "put.h"
 
 enum {
 	LZ4_STORED_SHIFT = 31, /* of a block's length word: it is not compressed */
@@ -21,13 +22,6 @@ enum {
 	ZSTD_TABLE_MAGIC = 0x184d2a5e,
 	ZSTD_TABLE_END = 0x8f92eab1,
 };
-
-static void put32(uint8_t *at, uint64_t value)
-{
-	uint32_t little = htole32((uint32_t)value);
-
-	memcpy(at, &little, sizeof(little));
-}
 
 /* The lz4 frame's header, by the library, as it has a checksum of its own. */
 static bool lz4_header(struct image_pack *pack, struct image_file *file)
@@ -65,9 +59,6 @@ bool image_pack_begin(struct image_pack *pack, enum packing packing, uint64_t si
 {
 	*pack = (struct image_pack){.packing = packing, .size = size};
 	pack->count = (size_t)((size + IMAGE_BLOCK - 1) / IMAGE_BLOCK);
-	/* The index is a frame of at most 4 GiB: room for the blocks of 32 TiB. */
-	if (pack->count > (UINT32_MAX - 64) / 8)
-		return false;
 	pack->index = calloc(pack->count ? pack->count : 1, sizeof(*pack->index));
 	if (!pack->index)
 		return false;

@@ -27,7 +27,13 @@ struct image_pack {
 	struct xxh32 hash; /* of the content so far, for lz4 */
 };
 
-/* Begin the file. False: out of memory, or more than a file of this kind can hold. */
+/* What a file of this kind can hold: an index is a frame of at most 4 GiB, with up to 8 bytes for
+ * each block; 32 TiB less a little. */
+static inline bool image_pack_fits(uint64_t size)
+{
+	return size / IMAGE_BLOCK < (UINT32_MAX - 64) / 8;
+}
+/* Begin the file of content that fits. False: out of memory. */
 bool image_pack_begin(struct image_pack *pack, enum packing packing, uint64_t size,
 		      struct image_file *file);
 /* The bytes of one block in the file, for content of `len` bytes; `out` has IMAGE_BLOCK_ROOM. */

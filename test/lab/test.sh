@@ -24,16 +24,11 @@ trap 'exit 143' INT TERM HUP
 payload=$work/payload
 mkdir "$payload"
 
-DEBIAN_LIB=$CACHE/root/usr/lib/x86_64-linux-gnu
 for file in "$source"/*.c; do
 	[ -e "$file" ] || continue
-	program=$(basename "$file" .c)
-	"${CC:-cc}" -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror \
-		-I"$LAB/client" -I"$LAB/guest" -idirafter "$CACHE/root/usr/include" -o "$work/$program" "$file" \
-		"$LAB/client/client.c" -L"$DEBIAN_LIB" -l:libxenctrl.so.4.17 \
-		-l:libxenforeignmemory.so.1 -l:libxendevicemodel.so.1 -l:libxenevtchn.so.1 \
-		-Wl,--as-needed -Wl,-rpath-link,"$DEBIAN_LIB"
-	"$LAB/bundle.sh" "$payload" "$work/$program"
+	program=$work/$(basename "$file" .c)
+	compile "$program" "$file"
+	"$LAB/bundle.sh" "$payload" "$program"
 done
 cp "$source/run.sh" "$payload/"
 [ ! -e "$source/lab.needs" ] || cp "$source/lab.needs" "$payload/"

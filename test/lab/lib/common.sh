@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Sourced by build.sh, run.sh and test.sh; $LAB is test/lab, set before.
+# Sourced by the scripts of the laboratory; $LAB is test/lab, set before.
 
 CACHE=${VMI_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vmicore-lab}
 
@@ -22,3 +22,16 @@ fresh() {
 	[ "$(cat "$CACHE/made/$step" 2>/dev/null)" = "$WANT" ]
 }
 mark() { printf '%s\n' "$WANT" >"$CACHE/made/$1"; }
+
+# compile PROGRAM WORD..: for dom0, of these sources and with these options, with client.h and Xen's
+# libraries at hand.
+compile() {
+	made=$1
+	shift
+	debian_lib=$CACHE/root/usr/lib/x86_64-linux-gnu
+	"${CC:-cc}" -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror \
+		-I"$LAB/client" -I"$LAB/guest" -idirafter "$CACHE/root/usr/include" -o "$made" \
+		"$LAB/client/client.c" -Wl,--as-needed "$@" -L"$debian_lib" -l:libxenctrl.so.4.17 \
+		-l:libxenforeignmemory.so.1 -l:libxendevicemodel.so.1 -l:libxenevtchn.so.1 \
+		-Wl,-rpath-link,"$debian_lib"
+}

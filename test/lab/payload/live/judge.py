@@ -8,7 +8,7 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "judge"))
+sys.path[:0] = [os.path.join(HERE, "judge"), os.path.join(HERE, "../../..")]
 sys.dont_write_bytecode = True
 
 from stage import CHECKS, Run  # noqa: E402

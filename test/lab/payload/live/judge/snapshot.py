@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 
+from images import Kdump, content, elf_memory, lime_memory, pages_of
 from stage import addresses, check, checksum, compare_state, is_free, objects, same
 
 LAB = addresses()
@@ -105,6 +106,33 @@ def summary(run):
     # It stood still before, and does after; and was not left with a ring or views.
     same({k: stage.xen()[0][k] for k in ("paused", "views", "pages")},
          {"paused": True, "views": False, "pages": run.before()["pages"]})
+
+
+@check("snapshot-formats")
+def formats(run):
+    """A kdump and a lime image hold what an elf image of the same moment does."""
+    stage = run.stage("forms")
+    same(stage.status(), [0, 0, 0])
+    held = pages_of(elf_memory(content(run.file("forms.elf"))))
+    for form, pages_ in (("kdump", dict(Kdump(content(run.file("forms.kdump"))).pages())),
+                         ("lime", pages_of(lime_memory(content(run.file("forms.lime")))))):
+        same((form, sorted(pages_)), (form, sorted(held)))
+        same((form, [hex(gfn) for gfn in held if pages_[gfn] != held[gfn]]), (form, []))
+    for one, form in zip(stage.lines(), ("elf", "kdump", "lime")):
+        same((form, one["memory_bytes"]), (form, 4096 * len(held)))
+        same((form, one["vcpus"]), (form, 0 if form == "lime" else 2))
+    same(stage.err(), "")
+
+
+@check("snapshot-kdump-registers")
+def kdump_registers(run):
+    elf_, kdump = ({one["vcpu"]: one["registers"] for one in objects(
+        run.dump("regs", run.file("forms." + form), "--json").decode())}
+        for form in ("elf", "kdump"))
+    same(sorted(kdump), [0, 1])
+    for one in (*elf_.values(), *kdump.values()):
+        one.pop("tsc", None)  # it runs on
+    same(kdump, elf_)
 
 
 @check("snapshot-of-one-moment")

@@ -23,6 +23,15 @@ vmi-dump info /tmp/still.raw --json >/out/still.raw.info
 vmi-dump read /tmp/still.raw --phys $LAB_CODE $((LAB_SCRATCH - LAB_CODE)) --raw >/out/still.raw.part
 cp /tmp/still.elf /out/still.elf
 
+# Of one moment in every other format, for they are compared.
+stage forms
+xl pause test
+for format in elf kdump lime; do
+	answer vmi-live snapshot test -o /out/forms.$format --format $format --json
+done
+xl unpause test
+looked free
+
 stage writing
 asked 0 begin writes rcx=6000000 rdi=0x210000 , 1 begin writes rcx=6000000 rdi=0x210008
 usleep 100000
