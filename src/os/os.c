@@ -10,8 +10,6 @@
 #include "symbols_file.h"
 #include "vmcoreinfo.h"
 
-enum { BTF_MAX = 256 << 20 };
-
 static const vmi_gva link_text = 0xffffffff81000000, link_text_32 = 0xc1000000;
 
 void os_problem(struct vmi_os *os, const char *fmt, ...)
@@ -68,28 +66,15 @@ enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva, str
 /* The kernel keeps its BTF among its read-only data. */
 static enum vmi_status types_load(struct vmi_os *os, struct vmi_error *err)
 {
-	vmi_gva start = 0, stop = 0;
-	enum vmi_status st = os_symbol(os, "__start_BTF", &start, err);
+	enum vmi_status st = types_of_kernel(os, err);
 
-	if (!st)
-		st = os_symbol(os, "__stop_BTF", &stop, err);
-	if (st || stop <= start || stop - start > BTF_MAX)
-		return vmi_fail(
-			err, VMI_ERR_UNSUPPORTED,
-			"this kernel has no types (BTF) in its memory; name a file that has "
-			"them: --btf FILE, or --vmlinux FILE with DWARF");
-	size_t len = (size_t)(stop - start);
-	uint8_t *bytes = malloc(len);
-	if (!bytes)
-		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
-	st = os_read(os, start, bytes, len, err);
-	if (!st)
-		st = types_of_bytes(bytes, len, &os->types, err);
-	free(bytes);
 	if (st)
-		return vmi_wrap(err, VMI_ERR_UNSUPPORTED,
-				"the kernel's types (BTF) cannot be had; name a file that has them "
-				"(--btf FILE, --vmlinux FILE)");
+		return st == VMI_ERR_NOMEM
+			       ? st
+			       : vmi_wrap(
+					 err, VMI_ERR_UNSUPPORTED,
+					 "the kernel's types (BTF) cannot be had; name a file that "
+					 "has them (--btf FILE, --vmlinux FILE with DWARF)");
 	os->info.types_source = "BTF of the kernel";
 	return VMI_OK;
 }
