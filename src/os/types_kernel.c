@@ -86,7 +86,10 @@ static enum vmi_status range_search(struct vmi_os *os, uint8_t *chunk, vmi_gva f
 
 static enum vmi_status image_search(struct vmi_os *os, struct vmi_error *err)
 {
-	vmi_gva last = os->kernel.text + (IMAGE_MAX - 1);
+	/* Read-only data lies before what only the beginning needs. */
+	const struct symbol *end = symbols_find(&os->kernel.symbols, "_einittext");
+	vmi_gva last =
+		end && end->gva > os->kernel.text ? end->gva : os->kernel.text + (IMAGE_MAX - 1);
 	struct vmi_range_iter it;
 	struct vmi_range range;
 	enum vmi_status st = VMI_ERR_NOT_FOUND;
@@ -94,6 +97,8 @@ static enum vmi_status image_search(struct vmi_os *os, struct vmi_error *err)
 
 	if (!chunk)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
+	if (last - os->kernel.text >= IMAGE_MAX)
+		last = os->kernel.text + (IMAGE_MAX - 1);
 	if (os->kernel.pointer_size == 4 && last > UINT32_MAX)
 		last = UINT32_MAX;
 	vmi_range_begin(&it, os->vm, &os->kernel.space, os->kernel.text, last);
