@@ -22,7 +22,7 @@ enum {
 	COUNT_MAX = 4 << 20,
 	STRIDE = 256, /* names to a marker */
 	NAME_MAX_LEN = 4096,
-	IMAGE_MAX = 1 << 30, /* a kernel's size */
+	IMAGE_MAX = 1 << 30,    /* a kernel's size */
 	SEARCH_MAX = 100 << 20, /* names: a tenth of a second or so of trying, whatever is there */
 };
 

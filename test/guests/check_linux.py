@@ -151,12 +151,15 @@ class Check:
 
     def task_addresses(self, rows):
         """What is at `task` has the process's name in it."""
+        system = self.ask("sysinfo")
+        # A vcpu that was in user mode may not map the kernel.
+        root = ("--root", system[0]["root"]) if system else ()
         for row in rows:
             want = self.processes[row["pid"]]
             if want["kernel_thread"] or not row.get("task"):
                 continue
             name = want["comm"].encode("utf-8", "surrogateescape")
-            data = self.bytes("read", row["task"], str(2 * PAGE), status=(0, 1))
+            data = self.bytes("read", row["task"], str(2 * PAGE), *root, status=(0, 1))
             self.expect("process %d, its name at task" % row["pid"], name + b"\0" in data, True)
 
     def bytes(self, *words, status=(0,)):
