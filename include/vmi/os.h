@@ -307,12 +307,16 @@ VMI_API void vmi_module_list_free(struct vmi_module_list *list);
 /** A record of the kernel's log. */
 struct vmi_log_record {
 	uint64_t sequence;
-	uint64_t time_ns;  /**< after boot */
-	uint8_t level;     /**< 0 emergency … 7 debug */
-	uint8_t facility;  /**< as syslog has it; 0: the kernel */
-	bool is_continued; /**< the next record goes on with the same line */
-	const char *text;  /**< the list's; may hold newlines */
+	uint64_t time_ns; /**< after boot */
+	uint8_t level;    /**< 0 emergency … 7 debug */
+	uint8_t facility; /**< as syslog has it; 0: the kernel */
+	bool continues;   /**< the line of the record before */
+	bool has_caller;  /**< caller is known */
+	uint32_t caller;  /**< a thread; with the highest bit, a processor that ran none */
+	const char *text; /**< the list's, as the other strings; may hold newlines */
 	size_t length;
+	const char *subsystem; /**< "pci": of the device that it is about; "" for none */
+	const char *device;    /**< "+pci:0000:00:01.0" */
 };
 
 struct vmi_log_list {

@@ -114,6 +114,6 @@ enum cli_status cli_scan_space(struct cli *cli, const struct vmi_space **space);
 extern const struct command command_info, command_regs, command_translate, command_read,
 	command_string, command_strings, command_find, command_maps, command_list, command_monitor,
 	command_reset, command_snapshot, command_convert, command_symbols, command_ps,
-	command_sysinfo;
+	command_sysinfo, command_dmesg, command_modules;
 
 #endif

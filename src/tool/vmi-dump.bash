@@ -4,7 +4,7 @@
 _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="info regs translate read string strings find maps symbols ps sysinfo convert"
+	local commands="info regs translate read string strings find maps symbols ps sysinfo modules dmesg convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
 	local command= word i
 
@@ -69,7 +69,7 @@ _vmi_dump()
 	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
-	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	symbols | sysinfo | modules | dmesg) options+=" --root --mode --system-map --btf --vmlinux" ;;
 	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac

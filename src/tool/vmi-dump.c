@@ -90,6 +90,8 @@ static const struct command *const commands[] = {
 	&command_find,
 	&command_maps,
 	&command_symbols,
+	&command_modules,
+	&command_dmesg,
 	&command_ps,
 	&command_sysinfo,
 	&command_convert,

@@ -4,7 +4,7 @@
 _vmi_live()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="list info regs translate read string strings find maps symbols ps sysinfo monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols ps sysinfo modules dmesg monitor snapshot reset"
 	local options="--json --quiet --driver --help"
 	local command= word i
 
@@ -84,7 +84,7 @@ _vmi_live()
 	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
-	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	symbols | sysinfo | modules | dmesg) options+=" --root --mode --system-map --btf --vmlinux" ;;
 	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"
