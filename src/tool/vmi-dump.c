@@ -92,8 +92,13 @@ static const struct command *const commands[] = {
 	&command_symbols,
 	&command_modules,
 	&command_dmesg,
+	&command_types,
+	&command_struct,
 	&command_ps,
 	&command_sysinfo,
+	&command_vmas,
+	&command_files,
+	&command_mounts,
 	&command_convert,
 	NULL,
 };
