@@ -214,7 +214,8 @@ static void symbols_write(struct os_guest *guest)
 	for (unsigned i = 0; guest->symbol_count < SYMBOLS_LEAST; i++)
 		os_guest_symbol(guest, "function", image_gva + 0x800 + i);
 	qsort(guest->symbol, guest->symbol_count, sizeof(*guest->symbol), by_address);
-	uint8_t *bytes = mk_kallsyms(&shape, guest->symbol, guest->symbol_count, 64, &tokens, &len);
+	uint8_t *bytes = mk_kallsyms(&shape, guest->symbol, guest->symbol_count, 64,
+				     image_gva + KALLSYMS_AT, &tokens, &len);
 	assert_in_range(len, 1, LARGE - KALLSYMS_AT);
 	memcpy(guest->memory + IMAGE + KALLSYMS_AT, bytes, len);
 	free(bytes);

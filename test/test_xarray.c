@@ -52,8 +52,18 @@ static void arena_lost(void *context, vmi_gva node, const char *why)
 static void arena_init(struct arena *a, unsigned pointer_size, unsigned slots, uint8_t mark)
 {
 	memset(a, 0, sizeof(*a));
-	a->array = (struct xarray){pointer_size, slots,       SHIFT_AT,   SLOTS_AT, mark,
-				   arena_read,   arena_visit, arena_lost, a};
+	a->array = (struct xarray){
+		.pointer_size = pointer_size,
+		.slot_count = slots,
+		.shift_offset = SHIFT_AT,
+		.slots_offset = SLOTS_AT,
+		.nodes_max = 1000,
+		.node_mark = mark,
+		.read = arena_read,
+		.visit = arena_visit,
+		.lost = arena_lost,
+		.context = a,
+	};
 }
 
 /* A node's slot value; its slots are empty. */

@@ -180,7 +180,8 @@ static enum vmi_status read_clocks(struct vmi_os *os, struct vmi_sysinfo *info,
 	enum vmi_status st = fields_resolve(
 		os, clock_wants, sizeof(clock_wants) / sizeof(clock_wants[0]), &fields, err);
 
-	if (!st)
+	/* Since 6.17 it is the first of several. */
+	if (!st && os_symbol(os, "timekeeper_data", &core, NULL))
 		st = os_symbol(os, "tk_core", &core, err);
 	if (st)
 		return st;

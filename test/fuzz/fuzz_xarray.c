@@ -62,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.slot_count = 1u << (data[0] >> 1 & 7),
 		.shift_offset = data[1],
 		.slots_offset = data[2],
+		.nodes_max = 200,
 		.node_mark = data[0] & 0x80 ? 1 : 2,
 		.read = memory_read,
 		.visit = memory_visit,

@@ -144,10 +144,26 @@ class Check:
             self.expect(what + " command line", told(line), shown(" ".join(want["arguments"])))
             has_memory = bool(want["regions"])
             self.expect(what + " has a root", row.get("root") is not None, has_memory)
+        self.tree(got)
         addresses = [row.get("task") for row in rows]
         self.expect("tasks at one address each", len(set(addresses)), len(addresses))
         self.task_addresses([row for row in rows if row["pid"] in self.processes])
         self.roots(got)
+
+    def tree(self, flat):
+        """The same processes, each below its parent, children in order."""
+        rows = self.ask("ps", "--tree")
+        self.expect("processes in the tree", sorted(row["pid"] for row in rows), sorted(flat))
+        above, last = [], {}
+        for row in rows:
+            del above[row["depth"]:]
+            parent = above[-1] if above else 0
+            self.expect("process %d, its depth" % row["pid"], row["depth"], len(above))
+            self.expect("process %d, what it is below" % row["pid"], parent, row["ppid"])
+            self.expect("process %d, behind its sibling" % row["pid"],
+                        last.get(parent, -1) < row["pid"], True)
+            last[parent] = row["pid"]
+            above.append(row["pid"])
 
     def task_addresses(self, rows):
         """What is at `task` has the process's name in it."""
