@@ -2,7 +2,6 @@
 /* One task: what its task_struct and the structures around it say. Kernels from 4.15 on. */
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,8 +163,10 @@ static void read_name(struct vmi_os *os, const struct task_fields *fields, uint6
 		return;
 	if (!vmi_string_read(os->vm, &os->kernel.space, name, VMI_LATIN1, sizeof(task->comm) - 1,
 			     &full, NULL) &&
-	    full.length)
-		snprintf(task->comm, sizeof(task->comm), "%s", (const char *)full.bytes);
+	    full.length) {
+		memcpy(task->comm, full.bytes, full.length);
+		task->comm[full.length] = '\0';
+	}
 	vmi_string_free(&full);
 }
 
