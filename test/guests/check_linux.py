@@ -144,19 +144,38 @@ class Check:
             self.expect(what + " command line", told(line), shown(" ".join(want["arguments"])))
             has_memory = bool(want["regions"])
             self.expect(what + " has a root", row.get("root") is not None, has_memory)
+        self.tree(got)
         addresses = [row.get("task") for row in rows]
         self.expect("tasks at one address each", len(set(addresses)), len(addresses))
         self.task_addresses([row for row in rows if row["pid"] in self.processes])
         self.roots(got)
 
+    def tree(self, flat):
+        """The same processes, each below its parent, children in order."""
+        rows = self.ask("ps", "--tree")
+        self.expect("processes in the tree", sorted(row["pid"] for row in rows), sorted(flat))
+        above, last = [], {}
+        for row in rows:
+            del above[row["depth"]:]
+            parent = above[-1] if above else 0
+            self.expect("process %d, its depth" % row["pid"], row["depth"], len(above))
+            self.expect("process %d, what it is below" % row["pid"], parent, row["ppid"])
+            self.expect("process %d, behind its sibling" % row["pid"],
+                        last.get(parent, -1) < row["pid"], True)
+            last[parent] = row["pid"]
+            above.append(row["pid"])
+
     def task_addresses(self, rows):
         """What is at `task` has the process's name in it."""
+        system = self.ask("sysinfo")
+        # A vcpu that was in user mode may not map the kernel.
+        root = ("--root", system[0]["root"]) if system else ()
         for row in rows:
             want = self.processes[row["pid"]]
             if want["kernel_thread"] or not row.get("task"):
                 continue
             name = want["comm"].encode("utf-8", "surrogateescape")
-            data = self.bytes("read", row["task"], str(2 * PAGE), status=(0, 1))
+            data = self.bytes("read", row["task"], str(2 * PAGE), *root, status=(0, 1))
             self.expect("process %d, its name at task" % row["pid"], name + b"\0" in data, True)
 
     def bytes(self, *words, status=(0,)):
