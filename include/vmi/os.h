@@ -256,7 +256,12 @@ struct vmi_region {
 	uint32_t major, minor; /**< of the file's device */
 	uint8_t access;        /**< enum vmi_access */
 	uint8_t flags;         /**< enum vmi_region_flags */
-	const char *path;      /**< or "[heap]", "[stack]", "[vdso]" …; "" for none; the list's */
+	/**
+	 * Of the file, " (deleted)" behind it, or "[heap]", "[stack]", "[vdso]" …; "" for none;
+	 * NULL when it could not be read, and then inode and device are not known either. The
+	 * list's.
+	 */
+	const char *path;
 };
 
 struct vmi_region_list {
@@ -319,12 +324,16 @@ VMI_API void vmi_module_list_free(struct vmi_module_list *list);
 /** A record of the kernel's log. */
 struct vmi_log_record {
 	uint64_t sequence;
-	uint64_t time_ns;  /**< after boot */
-	uint8_t level;     /**< 0 emergency … 7 debug */
-	uint8_t facility;  /**< as syslog has it; 0: the kernel */
-	bool is_continued; /**< the next record goes on with the same line */
-	const char *text;  /**< the list's; may hold newlines */
+	uint64_t time_ns; /**< after boot */
+	uint8_t level;    /**< 0 emergency … 7 debug */
+	uint8_t facility; /**< as syslog has it; 0: the kernel */
+	bool continues;   /**< the line of the record before */
+	bool has_caller;  /**< caller is known */
+	uint32_t caller;  /**< a thread; with the highest bit, a processor that ran none */
+	const char *text; /**< the list's, as the other strings; may hold newlines */
 	size_t length;
+	const char *subsystem; /**< "pci": of the device that it is about; "" for none */
+	const char *device;    /**< "+pci:0000:00:01.0" */
 };
 
 struct vmi_log_list {
@@ -347,7 +356,11 @@ struct vmi_file {
 	uint32_t flags; /**< of open(2), in the guest's numbers */
 	uint32_t mode;  /**< type and permissions, as stat(2) has them */
 	bool is_deleted;
-	const char *path; /**< as /proc/PID/fd has it, "socket:[123]"; the list's */
+	/**
+	 * As /proc/PID/fd has it, "socket:[123]"; NULL when it, or something else of the file,
+	 * could not be read, and then only fd and file are known. The list's.
+	 */
+	const char *path;
 };
 
 struct vmi_file_list {
@@ -364,10 +377,11 @@ VMI_API void vmi_file_list_free(struct vmi_file_list *list);
 struct vmi_mount {
 	uint32_t id, parent;
 	uint32_t major, minor;
-	const char *source;  /**< "/dev/sda1", "proc"; the list's, as all text here */
-	const char *target;  /**< seen from the root of the namespace */
-	const char *type;    /**< "ext4" */
-	const char *options; /**< "rw,nosuid", those of the mount and of its file system */
+	const char *root;   /**< which part of its file system: "/"; the list's, as all text here */
+	const char *source; /**< "/dev/sda1", "proc" */
+	const char *target; /**< seen from the task's root */
+	const char *type;   /**< "ext4" */
+	const char *options; /**< "rw,nosuid", without those that only its file system knows */
 };
 
 struct vmi_mount_list {
@@ -376,7 +390,7 @@ struct vmi_mount_list {
 	void *text; /**< private */
 };
 
-/** Of a task's namespace; NULL: of the first process. */
+/** As /proc/PID/mounts: what a task sees; NULL: the first process. */
 VMI_API VMI_CHECKED enum vmi_status vmi_mounts(struct vmi_os *os, const struct vmi_task *task,
 					       struct vmi_mount_list *list, struct vmi_error *err);
 VMI_API void vmi_mount_list_free(struct vmi_mount_list *list);

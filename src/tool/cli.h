@@ -117,9 +117,31 @@ enum cli_status cli_space(struct cli *cli, const struct vmi_space **space);
 enum cli_status cli_scan_space(struct cli *cli, const struct vmi_space **space);
 
 /* The commands. */
-extern const struct command command_info, command_regs, command_translate, command_read,
-	command_string, command_strings, command_find, command_maps, command_list, command_monitor,
-	command_reset, command_snapshot, command_convert, command_symbols, command_ps,
-	command_sysinfo, command_types, command_struct;
+/* clang-format off */
+extern const struct command
+	command_convert,
+	command_dmesg,
+	command_files,
+	command_find,
+	command_info,
+	command_list,
+	command_maps,
+	command_modules,
+	command_monitor,
+	command_mounts,
+	command_ps,
+	command_read,
+	command_regs,
+	command_reset,
+	command_snapshot,
+	command_string,
+	command_strings,
+	command_struct,
+	command_symbols,
+	command_sysinfo,
+	command_translate,
+	command_types,
+	command_vmas;
+/* clang-format on */
 
 #endif
