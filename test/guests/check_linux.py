@@ -209,7 +209,7 @@ class Check:
 
     def modules(self):
         def row(m):
-            return m["name"], m["base"], m["size"]
+            return m["name"], m["base"], m["size"], m.get("state", "live").lower()
         self.expect_same("modules", [row(m) for m in self.ask("modules")],
                          [row(m) for m in self.truth["modules"]])
 
@@ -247,6 +247,9 @@ class Check:
         for name in ("machine", "domain"):
             if name in got and name in want:
                 self.expect(name, got[name], want[name])
+        for now, vcpu in zip(got.get("current", []), self.truth["vcpus"]):
+            if vcpu.get("current"):
+                self.expect("current of vcpu %d" % now["vcpu"], now["pid"], vcpu["current"])
         late = (got.get("uptime_s") or -1) - want["uptime_s"]
         if not -1 <= late <= (60 if self.busy else 10):
             self.expect("uptime_s", got.get("uptime_s"), want["uptime_s"])
