@@ -14,7 +14,8 @@ static const char *const pairs[] = {"sy", "s_", "__", "ex", "it", "re", "ad", "m
 struct maker {
 	uint8_t *bytes;
 	size_t at;
-	unsigned pointer;
+	unsigned pointer, align;
+	uint64_t addr; /* of the first byte */
 	char token[256][4];
 };
 
@@ -26,7 +27,7 @@ static void put(struct maker *m, uint64_t value, unsigned size)
 
 static void align(struct maker *m)
 {
-	while (m->at % m->pointer)
+	while (m->at % m->align)
 		m->bytes[m->at++] = 0;
 }
 
@@ -114,7 +115,9 @@ static void put_addresses(struct maker *m, const struct kallsyms_shape *shape,
 	for (size_t i = 0; i < count; i++) {
 		uint64_t address = symbols[i].address;
 
-		if (shape->addresses)
+		if (shape->distances)
+			put(m, address - (m->addr + m->at), 4);
+		else if (shape->addresses)
 			put(m, address, m->pointer);
 		else if (!shape->percpu)
 			put(m, address - base, 4);
@@ -122,14 +125,17 @@ static void put_addresses(struct maker *m, const struct kallsyms_shape *shape,
 			put(m, address < base ? address : base - 1 - address, 4);
 	}
 	align(m);
-	if (!shape->addresses)
+	if (!shape->addresses && !shape->distances)
 		put(m, base, m->pointer);
 }
 
 uint8_t *mk_kallsyms(const struct kallsyms_shape *shape, const struct made_symbol *symbols,
-		     size_t count, size_t before, size_t *tokens, size_t *len)
+		     size_t count, size_t before, uint64_t addr, size_t *tokens, size_t *len)
 {
-	struct maker m = {.bytes = calloc(1, ROOM), .pointer = shape->pointer_size};
+	struct maker m = {.bytes = calloc(1, ROOM),
+			  .pointer = shape->pointer_size,
+			  .align = shape->packed ? 4 : shape->pointer_size,
+			  .addr = addr};
 
 	tokens_choose(&m);
 	for (; m.at < before; m.at++)

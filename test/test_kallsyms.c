@@ -11,6 +11,8 @@
 
 enum { COUNT = 3000, NAME = 300 };
 
+static const uint64_t addr = 0xffffffff9b000000; /* of the tables */
+
 struct sample {
 	struct made_symbol symbol[COUNT];
 	char name[COUNT][NAME];
@@ -45,12 +47,18 @@ static void decodes(const struct kallsyms_shape *shape)
 	struct symbols symbols;
 	struct vmi_error err;
 	size_t tokens, len;
-	uint8_t *bytes = mk_kallsyms(shape, sample->symbol, COUNT, 4096, &tokens, &len);
+	uint8_t *bytes = mk_kallsyms(shape, sample->symbol, COUNT, shape->packed ? 4100 : 4096,
+				     addr, &tokens, &len);
 
 	assert_int_equal(kallsyms_tokens_find(bytes, len, 0), tokens);
 	assert_true(kallsyms_tokens_find(bytes, len, tokens + 1000) == SIZE_MAX);
 	struct kallsyms_window window = {
-		.bytes = bytes, .len = len, .tokens = tokens, .pointer_size = shape->pointer_size};
+
+		.bytes = bytes,
+		.len = len,
+		.addr = addr,
+		.tokens = tokens,
+		.pointer_size = shape->pointer_size};
 	symbols_init(&symbols);
 	CHECK_OK(kallsyms_decode(&window, &symbols, &err));
 	assert_int_equal(symbols.count, COUNT);
@@ -67,7 +75,7 @@ static void decodes(const struct kallsyms_shape *shape)
 static void test_shapes(void **state)
 {
 	(void)state;
-	for (unsigned bits = 0; bits < 64; bits++) {
+	for (unsigned bits = 0; bits < 256; bits++) {
 		struct kallsyms_shape shape = {
 			.pointer_size = bits & 1 ? 4 : 8,
 			.addresses = bits & 2,
@@ -75,12 +83,17 @@ static void test_shapes(void **state)
 			.offsets_last = bits & 8,
 			.longs = bits & 16,
 			.order = bits & 32,
+			.distances = bits & 64,
+			.packed = bits & 128,
 		};
 		/* A cpu's own data has low addresses on 64 bits only; whole ones left before 6.5.
 		 */
 		if ((shape.percpu && shape.pointer_size == 4) ||
 		    (shape.addresses && (shape.percpu || shape.offsets_last)) ||
-		    (shape.offsets_last && (shape.longs || shape.order)))
+		    (shape.offsets_last && (shape.longs || shape.order)) ||
+		    (shape.packed && !shape.distances) ||
+		    (shape.distances &&
+		     (!shape.offsets_last || shape.percpu || shape.pointer_size == 4)))
 			continue;
 		decodes(&shape);
 	}
@@ -92,12 +105,17 @@ static void test_damage(void **state)
 	struct kallsyms_shape shape = {.pointer_size = 8, .percpu = true};
 	struct sample *sample = sample_create(&shape);
 	size_t tokens, len;
-	uint8_t *bytes = mk_kallsyms(&shape, sample->symbol, COUNT, 4096, &tokens, &len);
+	uint8_t *bytes = mk_kallsyms(&shape, sample->symbol, COUNT, 4096, addr, &tokens, &len);
 
 	(void)state;
 	for (size_t at = 4096; at < tokens; at += 97) {
 		struct kallsyms_window window = {
-			.bytes = bytes, .len = len, .tokens = tokens, .pointer_size = 8};
+
+			.bytes = bytes,
+			.len = len,
+			.addr = addr,
+			.tokens = tokens,
+			.pointer_size = 8};
 		struct symbols symbols;
 		uint8_t was = bytes[at];
 

@@ -62,7 +62,8 @@ static enum vmi_status copy(struct pagemap *map, const struct vmi_source *source
 	while (at < map->bytes) {
 		bool hole;
 		uint64_t stop =
-			vmi_source_stretch(source, offset + at, offset + map->bytes, &hole) - offset;
+			vmi_source_stretch(source, offset + at, offset + map->bytes, &hole) -
+			offset;
 		enum vmi_status st = VMI_OK;
 
 		if (!hole) {

@@ -118,11 +118,12 @@ struct vmi_type_info {
 	enum vmi_type_kind kind;
 	const char *name; /**< "" where it has none */
 	uint64_t size;    /**< in bytes */
-	unsigned count;   /**< members, enumerators or elements */
-	vmi_type target;  /**< of pointers, arrays and typedefs */
+	unsigned count;   /**< members, enumerators, elements or parameters */
+	vmi_type target;  /**< of pointers, arrays and typedefs; what a function returns */
 	bool is_signed;   /**< of integers and enums */
 	bool is_char;     /**< of integers of one byte that hold characters */
 	bool is_bool;     /**< of integers that are true or false */
+	bool is_union;    /**< of what is only declared: a union, not a structure */
 };
 
 struct vmi_member {
@@ -138,7 +139,10 @@ VMI_API VMI_CHECKED enum vmi_status vmi_type_find(struct vmi_os *os, const char 
 						  vmi_type *type, struct vmi_error *err);
 VMI_API VMI_CHECKED enum vmi_status
 vmi_type_info(struct vmi_os *os, vmi_type type, struct vmi_type_info *info, struct vmi_error *err);
-/** Member or enumerator `index` of a structure, union or enum. VMI_END behind the last. */
+/**
+ * Member, enumerator or parameter `index` of a structure, union, enum or function. A last parameter
+ * of type 0 stands for "...". VMI_END behind the last.
+ */
 VMI_API VMI_CHECKED enum vmi_status vmi_type_member(struct vmi_os *os, vmi_type type,
 						    unsigned index, struct vmi_member *member,
 						    struct vmi_error *err);
@@ -152,6 +156,14 @@ VMI_API VMI_CHECKED enum vmi_status vmi_type_member(struct vmi_os *os, vmi_type 
 VMI_API VMI_CHECKED enum vmi_status vmi_type_field(struct vmi_os *os, const char *structure,
 						   const char *path, struct vmi_field *field,
 						   vmi_type *member, struct vmi_error *err);
+/**
+ * C's declaration of `name` with that type, "int (*fn)(const char *text)"; with the name "", of the
+ * type alone. What has no name of its own is written "struct {...}". Cut to `size` bytes where it
+ * is longer, and terminated.
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_type_declare(struct vmi_os *os, vmi_type type,
+						     const char *name, char *text, size_t size,
+						     struct vmi_error *err);
 /** All types that have a name: `*cursor` is 0 at first. VMI_END. */
 VMI_API VMI_CHECKED enum vmi_status vmi_type_next(struct vmi_os *os, size_t *cursor,
 						  vmi_type *type);
@@ -244,7 +256,12 @@ struct vmi_region {
 	uint32_t major, minor; /**< of the file's device */
 	uint8_t access;        /**< enum vmi_access */
 	uint8_t flags;         /**< enum vmi_region_flags */
-	const char *path;      /**< or "[heap]", "[stack]", "[vdso]" …; "" for none; the list's */
+	/**
+	 * Of the file, " (deleted)" behind it, or "[heap]", "[stack]", "[vdso]" …; "" for none;
+	 * NULL when it could not be read, and then inode and device are not known either. The
+	 * list's.
+	 */
+	const char *path;
 };
 
 struct vmi_region_list {
@@ -307,12 +324,16 @@ VMI_API void vmi_module_list_free(struct vmi_module_list *list);
 /** A record of the kernel's log. */
 struct vmi_log_record {
 	uint64_t sequence;
-	uint64_t time_ns;  /**< after boot */
-	uint8_t level;     /**< 0 emergency … 7 debug */
-	uint8_t facility;  /**< as syslog has it; 0: the kernel */
-	bool is_continued; /**< the next record goes on with the same line */
-	const char *text;  /**< the list's; may hold newlines */
+	uint64_t time_ns; /**< after boot */
+	uint8_t level;    /**< 0 emergency … 7 debug */
+	uint8_t facility; /**< as syslog has it; 0: the kernel */
+	bool continues;   /**< the line of the record before */
+	bool has_caller;  /**< caller is known */
+	uint32_t caller;  /**< a thread; with the highest bit, a processor that ran none */
+	const char *text; /**< the list's, as the other strings; may hold newlines */
 	size_t length;
+	const char *subsystem; /**< "pci": of the device that it is about; "" for none */
+	const char *device;    /**< "+pci:0000:00:01.0" */
 };
 
 struct vmi_log_list {
@@ -335,7 +356,11 @@ struct vmi_file {
 	uint32_t flags; /**< of open(2), in the guest's numbers */
 	uint32_t mode;  /**< type and permissions, as stat(2) has them */
 	bool is_deleted;
-	const char *path; /**< as /proc/PID/fd has it, "socket:[123]"; the list's */
+	/**
+	 * As /proc/PID/fd has it, "socket:[123]"; NULL when it, or something else of the file,
+	 * could not be read, and then only fd and file are known. The list's.
+	 */
+	const char *path;
 };
 
 struct vmi_file_list {
@@ -352,10 +377,11 @@ VMI_API void vmi_file_list_free(struct vmi_file_list *list);
 struct vmi_mount {
 	uint32_t id, parent;
 	uint32_t major, minor;
-	const char *source;  /**< "/dev/sda1", "proc"; the list's, as all text here */
-	const char *target;  /**< seen from the root of the namespace */
-	const char *type;    /**< "ext4" */
-	const char *options; /**< "rw,nosuid", those of the mount and of its file system */
+	const char *root;   /**< which part of its file system: "/"; the list's, as all text here */
+	const char *source; /**< "/dev/sda1", "proc" */
+	const char *target; /**< seen from the task's root */
+	const char *type;   /**< "ext4" */
+	const char *options; /**< "rw,nosuid", without those that only its file system knows */
 };
 
 struct vmi_mount_list {
@@ -364,7 +390,7 @@ struct vmi_mount_list {
 	void *text; /**< private */
 };
 
-/** Of a task's namespace; NULL: of the first process. */
+/** As /proc/PID/mounts: what a task sees; NULL: the first process. */
 VMI_API VMI_CHECKED enum vmi_status vmi_mounts(struct vmi_os *os, const struct vmi_task *task,
 					       struct vmi_mount_list *list, struct vmi_error *err);
 VMI_API void vmi_mount_list_free(struct vmi_mount_list *list);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Members of the kernel's structures, by name, with alternatives for its versions. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "fields.h"
+#include "vmcoreinfo.h"
 
 /* The next of "a|b|c"; false behind the last, or when it does not fit. */
 static bool alternative(const char **list, char *name, size_t size)
@@ -66,15 +68,39 @@ static bool want_resolve(struct vmi_os *os, const struct field_want *want, struc
 	return false;
 }
 
+/* Without types, what VMCOREINFO tells of some members. */
+static bool want_told(struct vmi_os *os, const struct field_want *want, struct field *field)
+{
+	const char *structures = want->structure;
+	char structure[64], path[64], name[sizeof(structure) + sizeof(path)];
+
+	*field = (struct field){0};
+	while (alternative(&structures, structure, sizeof(structure))) {
+		const char *paths = want->path;
+
+		if (!*paths)
+			field->is_there = vmcoreinfo_find(os->vm, "SIZE", structure, &field->size);
+		while (!field->is_there && alternative(&paths, path, sizeof(path))) {
+			snprintf(name, sizeof(name), "%s.%s", structure, path);
+			field->is_there = vmcoreinfo_find(os->vm, "OFFSET", name, &field->offset);
+		}
+		if (field->is_there)
+			return true;
+	}
+	return false;
+}
+
 enum vmi_status fields_resolve(struct vmi_os *os, const struct field_want wants[], size_t count,
 			       void *out, struct vmi_error *err)
 {
-	if (!os->types)
-		return vmi_fail(err, VMI_ERR_UNSUPPORTED, "%s", os->no_types.text);
 	for (size_t i = 0; i < count; i++) {
 		struct field *field = (struct field *)((char *)out + wants[i].to);
+		bool is_there = os->types ? want_resolve(os, &wants[i], field)
+					  : want_told(os, &wants[i], field);
 
-		if (!want_resolve(os, &wants[i], field) && !wants[i].is_optional)
+		if (!is_there && !wants[i].is_optional && !os->types)
+			return vmi_fail(err, VMI_ERR_UNSUPPORTED, "%s", os->no_types.text);
+		if (!is_there && !wants[i].is_optional)
 			return vmi_fail(
 				err, VMI_ERR_UNSUPPORTED,
 				"this kernel's struct %s has no %s: its version is not known",

@@ -22,8 +22,9 @@ struct field_want {
 };
 
 /*
- * Fill the fields of `out` for each of `count` wants. VMI_ERR_UNSUPPORTED: the kernel's types are
- * not there, or one that is not optional has no such member.
+ * Fill the fields of `out` for each of `count` wants. A kernel without types may tell of a member
+ * in VMCOREINFO, which has no sizes of members: they are 0 then. VMI_ERR_UNSUPPORTED: one that is
+ * not optional is not known.
  */
 VMI_CHECKED enum vmi_status fields_resolve(struct vmi_os *os, const struct field_want wants[],
 					   size_t count, void *out, struct vmi_error *err);

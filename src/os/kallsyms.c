@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kallsyms, of Linux 4.6 to 6.x. The tables lie one behind the other, each aligned to a pointer:
+ * kallsyms, of Linux 4.6 to 7.2. The tables lie one behind the other, each aligned to a pointer:
  *
  *   to 6.4    addresses, or offsets and a base | count | names | markers | (order) | tokens | index
  *   from 6.5  count | names | markers | tokens | index | offsets | base | order
+ *   in 7.2    the same without a base: each offset is the distance from itself
  *
  * No symbol leads to them, but the tokens of the ten digits are the digits themselves, in a row,
  * and the index must agree with the tokens. From there the count is found by trying: only where it
@@ -22,7 +23,7 @@ enum {
 	COUNT_MAX = 4 << 20,
 	STRIDE = 256, /* names to a marker */
 	NAME_MAX_LEN = 4096,
-	IMAGE_MAX = 1 << 30, /* a kernel's size */
+	IMAGE_MAX = 1 << 30,    /* a kernel's size */
 	SEARCH_MAX = 100 << 20, /* names: a tenth of a second or so of trying, whatever is there */
 };
 
@@ -113,6 +114,7 @@ size_t kallsyms_tokens_find(const uint8_t *bytes, size_t len, size_t from)
 struct tables {
 	const uint8_t *bytes;
 	size_t len;
+	uint64_t addr;
 	unsigned pointer_size;
 	const uint8_t *token[TOKENS];
 	uint8_t token_len[TOKENS];
@@ -165,6 +167,19 @@ static bool is_type(uint8_t c)
 	return c && strchr("aAbBcCdDgGiInNpPrRsStTuUvVwW-?", c);
 }
 
+/* Are these the markers at `at`? 32 bits each since 5.0, a long each before. */
+static bool marks_at(const struct tables *t, size_t at, unsigned size, const uint32_t *mark,
+		     uint32_t marks)
+{
+	uint32_t same = 0;
+
+	if (at > t->tokens || (t->tokens - at) / size < marks)
+		return false;
+	while (same < marks && get_word(t->bytes + at + (size_t)same * size, size) == mark[same])
+		same++;
+	return same == marks;
+}
+
 /* Do `count` names begin at `at`? The markers behind them must agree. */
 static bool names_agree(struct tables *t, size_t at, uint32_t count)
 {
@@ -185,23 +200,11 @@ static bool names_agree(struct tables *t, size_t at, uint32_t count)
 			at += len;
 		}
 	}
-	/* 32 bits each since 5.0, a long each before. */
-	for (unsigned size = 4; agree && size <= 8; size += 4) {
-		uint32_t same = 0;
-		size_t markers = aligned(at, t->pointer_size);
-
-		if (markers > end || (end - markers) / size < marks)
-			break;
-		while (same < marks &&
-		       get_word(t->bytes + markers + (size_t)same * size, size) == mark[same])
-			same++;
-		if (same == marks) {
-			free(mark);
-			return true;
-		}
-	}
+	agree = agree && (marks_at(t, aligned(at, t->pointer_size), 4, mark, marks) ||
+			  marks_at(t, aligned(at, t->pointer_size), 8, mark, marks) ||
+			  marks_at(t, aligned(at, 4), 4, mark, marks));
 	free(mark);
-	return false;
+	return agree;
 }
 
 /* Look for the count downwards from the tokens: names of a byte at least lie between. */
@@ -214,11 +217,13 @@ static bool names_find(struct tables *t)
 		uint32_t count = get32(t->bytes + at);
 		if (count < COUNT_MIN || count > COUNT_MAX || count > (t->tokens - at) / 2)
 			continue;
-		/* A long before 5.0, an int since; what follows is aligned. */
+		/* A long before 5.0, an int since; what follows is aligned to it, or to a pointer.
+		 */
 		size_t names = aligned(at + 4, t->pointer_size);
-		if (names > at + 4 && get32(t->bytes + at + 4))
-			continue;
-		if (!names_agree(t, names, count))
+		bool zeros = names == at + 4 || !get32(t->bytes + at + 4);
+		if (!zeros || !names_agree(t, names, count))
+			names = at + 4;
+		if (names == at + 4 && !names_agree(t, names, count))
 			continue;
 		t->count_at = at;
 		t->names = names;
@@ -243,6 +248,7 @@ struct addresses {
 	unsigned size; /* 4: offsets, from the base; a pointer's: addresses */
 	bool absolute; /* offsets that are not negative are addresses of a cpu's own data */
 	bool offsets;
+	bool distances; /* each from where it is kept */
 };
 
 static uint64_t address_of(const struct tables *t, const struct addresses *a, uint32_t i)
@@ -250,6 +256,9 @@ static uint64_t address_of(const struct tables *t, const struct addresses *a, ui
 	uint64_t value = get_word(t->bytes + a->at + (size_t)i * a->size, a->size);
 	uint64_t mask = t->pointer_size == 4 ? UINT32_MAX : UINT64_MAX;
 
+	if (a->distances)
+		return (t->addr + a->at + (uint64_t)i * 4 + (uint64_t)(int64_t)(int32_t)value) &
+		       mask;
 	if (!a->offsets)
 		return value;
 	if (!a->absolute)
@@ -270,7 +279,8 @@ static bool addresses_agree(const struct tables *t, const struct addresses *a)
 			   get32(t->bytes + a->at + (size_t)i * 4) > IMAGE_MAX;
 
 		wrong += address < before || far;
-		inside += is_kernel(address, t->pointer_size);
+		/* Distances are never far; and the window need not be virtual memory. */
+		inside += a->distances || is_kernel(address, t->pointer_size);
 		before = address;
 	}
 	return wrong <= t->count / 100 && inside > t->count / 2;
@@ -292,6 +302,14 @@ static bool offsets_at(const struct tables *t, size_t at, struct addresses *a)
 	return addresses_agree(t, a);
 }
 
+static bool distances_at(const struct tables *t, size_t at, struct addresses *a)
+{
+	if (at > t->len || (t->len - at) / 4 < t->count)
+		return false;
+	*a = (struct addresses){.at = at, .size = 4, .distances = true};
+	return addresses_agree(t, a);
+}
+
 static bool addresses_find(const struct tables *t, struct addresses *a)
 {
 	unsigned size = t->pointer_size;
@@ -301,6 +319,8 @@ static bool addresses_find(const struct tables *t, struct addresses *a)
 	if (offsets_at(t, aligned(behind, 4), a) || offsets_at(t, aligned(behind, 8), a))
 		return true;
 	if (t->count_at >= before && offsets_at(t, t->count_at - before, a))
+		return true;
+	if (distances_at(t, aligned(behind, 4), a) || distances_at(t, aligned(behind, 8), a))
 		return true;
 	*a = (struct addresses){.size = size};
 	if (t->count_at < (size_t)t->count * size)
@@ -336,6 +356,7 @@ enum vmi_status kallsyms_decode(const struct kallsyms_window *window, struct sym
 	struct tables t = {.bytes = window->bytes,
 			   .len = window->len,
 			   .pointer_size = window->pointer_size,
+			   .addr = window->addr,
 			   .tokens = window->tokens,
 			   .budget = SEARCH_MAX};
 	struct addresses addresses;

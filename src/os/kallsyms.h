@@ -13,6 +13,7 @@
 struct kallsyms_window {
 	const uint8_t *bytes;
 	size_t len;
+	uint64_t addr;         /* of the first byte, in the space that it was read from */
 	size_t tokens;         /* where in it the table of tokens begins */
 	unsigned pointer_size; /* 4 or 8 */
 };
@@ -26,8 +27,9 @@ enum { KALLSYMS_TOKENS_MAX = 256 * 128 }; /* bytes of the table of tokens and it
 size_t kallsyms_tokens_find(const uint8_t *bytes, size_t len, size_t from);
 
 /*
- * Take the symbols that the window holds. VMI_ERR_NOT_FOUND: it does not hold the other tables, or
- * only in part, so that a larger window may.
+ * Take the symbols that the window holds; where the table keeps distances, their addresses are in
+ * the space of the window's, be it physical memory. VMI_ERR_NOT_FOUND: it does not hold the other
+ * tables, or only in part, so that a larger window may.
  */
 VMI_CHECKED enum vmi_status kallsyms_decode(const struct kallsyms_window *window,
 					    struct symbols *symbols, struct vmi_error *err);

@@ -31,15 +31,18 @@ static bool try_vcpus(struct kernel *kernel, struct vmi *vm)
 			continue;
 		snprintf(kernel->source, sizeof(kernel->source), "registers of vcpu %u", vcpu);
 		kernel->space_source = kernel->source;
-		/* Where user mode has tables of its own (PTI), the kernel's are the even ones. */
-		for (unsigned half = 0; half < 2; half++) {
-			uint64_t root =
-				half ? space.root | PTI_BIT : space.root & ~(uint64_t)PTI_BIT;
+		/*
+		 * Where user mode has tables of its own (PTI), the kernel's are the even pages;
+		 * PAE's small table is a whole page then, too.
+		 */
+		unsigned halves =
+			space.mode == VMI_MODE_LEGACY || space.root % VMI_PAGE_SIZE ? 1 : 2;
+		for (unsigned half = 0; half < halves; half++) {
 			struct vmi_space one = space;
 
-			if (space_is_32bit(&space) && half)
-				break;
-			one.root = space_is_32bit(&space) ? space.root : root;
+			if (halves == 2)
+				one.root = half ? space.root | PTI_BIT
+						: space.root & ~(uint64_t)PTI_BIT;
 			if (one.root == tried[half])
 				continue;
 			tried[half] = one.root;

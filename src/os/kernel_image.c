@@ -66,6 +66,7 @@ enum vmi_status kernel_symbols_take(struct kernel *kernel, struct vmi *vm,
 			return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the symbols");
 		struct kallsyms_window window = {.bytes = w.bytes,
 						 .len = w.back + w.ahead,
+						 .addr = tokens - tokens % VMI_PAGE_SIZE - w.back,
 						 .tokens = w.back + tokens % VMI_PAGE_SIZE,
 						 .pointer_size = kernel->pointer_size};
 		symbols_deinit(&kernel->symbols);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os.h"
+#include "module.h"
+#include "vmcoreinfo.h"
 
 enum { BTF_MAX = 256 << 20 };
 
@@ -53,9 +54,11 @@ enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva, str
 {
 	const struct symbol *symbol = symbols_find(&os->kernel.symbols, name);
 
-	if (!symbol)
+	if (symbol)
+		*gva = symbol->gva;
+	/* Tables without symbols of data are helped out by VMCOREINFO with some. */
+	else if (!vmcoreinfo_find(os->vm, "SYMBOL", name, gva))
 		return vmi_fail(err, VMI_ERR_NOT_FOUND, "the kernel has no symbol %s", name);
-	*gva = symbol->gva;
 	return VMI_OK;
 }
 
@@ -160,6 +163,9 @@ void vmi_os_close(struct vmi_os *os)
 	if (!os)
 		return;
 	free(os->task_fields);
+	if (os->modules)
+		modules_deinit(os->modules);
+	free(os->modules);
 	types_destroy(os->types);
 	kernel_deinit(&os->kernel);
 	free(os);

@@ -17,6 +17,7 @@ struct vmi_os {
 	char release[128];
 	char symbols_source[32];
 	struct task_fields *task_fields; /* once a task was looked at */
+	struct modules *modules;         /* once a module was looked for */
 	void (*problem)(void *context, const char *sentence);
 	void *problem_context;
 	unsigned problems;
@@ -27,7 +28,7 @@ enum { PROBLEMS_MAX = 1000 }; /* sentences; a torn image can have any number */
 /* Tell the user what could not be read, and that the rest goes on. */
 void os_problem(struct vmi_os *os, const char *fmt, ...) VMI_PRINTF(2, 3);
 
-/* The kernel's own address of a symbol, of any module too. VMI_ERR_NOT_FOUND. */
+/* Where a symbol of the kernel itself is. VMI_ERR_NOT_FOUND. */
 VMI_CHECKED enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva,
 				      struct vmi_error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel's types for users. */
 
+#include "declaration.h"
 #include "fields.h"
 
 static enum vmi_status types_required(const struct vmi_os *os, struct vmi_error *err)
@@ -30,6 +31,14 @@ enum vmi_status vmi_type_member(struct vmi_os *os, vmi_type type, unsigned index
 	enum vmi_status st = types_required(os, err);
 
 	return st ? st : types_member(os->types, type, index, member, err);
+}
+
+enum vmi_status vmi_type_declare(struct vmi_os *os, vmi_type type, const char *name, char *text,
+				 size_t size, struct vmi_error *err)
+{
+	enum vmi_status st = types_required(os, err);
+
+	return st ? st : declaration(os->types, type, name, text, size, err);
 }
 
 enum vmi_status vmi_type_field(struct vmi_os *os, const char *structure, const char *path,
@@ -69,7 +78,11 @@ enum vmi_status vmi_type_next(struct vmi_os *os, size_t *cursor, vmi_type *type)
 	if (!os->types)
 		return VMI_END;
 	while (++*cursor < types_count(os->types)) {
+		vmi_type qualified = (vmi_type)*cursor;
+
 		*type = (vmi_type)*cursor;
+		if (types_qualifier(os->types, &qualified))
+			continue; /* "const struct page" is no name of its own */
 		if (!types_info(os->types, *type, &info, NULL) && *info.name &&
 		    info.kind != VMI_TYPE_FUNCTION && info.kind != VMI_TYPE_VOID)
 			return VMI_OK;

@@ -145,6 +145,33 @@ static const struct btf_type *bare(const struct types *types, vmi_type *id)
 	return NULL;
 }
 
+const char *types_qualifier(const struct types *types, vmi_type *id)
+{
+	const struct btf_type *type = *id < types->count ? btf__type_by_id(types->btf, *id) : NULL;
+	const char *word = NULL;
+
+	if (!type)
+		return NULL;
+	switch (btf_kind(type)) {
+	case BTF_KIND_CONST:
+		word = "const";
+		break;
+	case BTF_KIND_VOLATILE:
+		word = "volatile";
+		break;
+	case BTF_KIND_RESTRICT:
+		word = "restrict";
+		break;
+	case BTF_KIND_TYPE_TAG:
+		word = "";
+		break;
+	default:
+		return NULL;
+	}
+	*id = type->type;
+	return word;
+}
+
 static enum vmi_status no_type(vmi_type type, struct vmi_error *err)
 {
 	return vmi_fail(err, VMI_ERR_ARG, "there is no type %u", type);
@@ -225,9 +252,11 @@ enum vmi_status types_info(const struct types *types, vmi_type id, struct vmi_ty
 	case BTF_KIND_FUNC:
 	case BTF_KIND_FUNC_PROTO:
 		pointing_info(type, VMI_TYPE_FUNCTION, info);
+		info->count = btf_is_func_proto(type) ? btf_vlen(type) : 0;
 		break;
 	case BTF_KIND_FWD:
 		info->kind = VMI_TYPE_FORWARD;
+		info->is_union = btf_kflag(type);
 		break;
 	default: /* variables, sections, void */
 		info->kind = VMI_TYPE_VOID;
@@ -245,11 +274,16 @@ enum vmi_status types_member(const struct types *types, vmi_type id, unsigned in
 		return no_type(asked, err);
 	*member = (struct vmi_member){0};
 	if (space_of(type) != SPACE_STRUCT && space_of(type) != SPACE_UNION &&
-	    space_of(type) != SPACE_ENUM)
+	    space_of(type) != SPACE_ENUM && !btf_is_func_proto(type))
 		return vmi_fail(err, VMI_ERR_ARG, "type %u has no members", asked);
 	if (index >= btf_vlen(type))
 		return VMI_END;
-	if (btf_kind(type) == BTF_KIND_ENUM) {
+	if (btf_is_func_proto(type)) {
+		const struct btf_param *p = btf_params(type) + index;
+
+		member->name = name_of(types, p->name_off);
+		member->type = p->type;
+	} else if (btf_kind(type) == BTF_KIND_ENUM) {
 		const struct btf_enum *e = btf_enum(type) + index;
 
 		member->name = name_of(types, e->name_off);

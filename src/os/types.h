@@ -25,6 +25,11 @@ VMI_CHECKED enum vmi_status types_member(const struct types *types, vmi_type typ
 /* Where `path` is in `type`: bits from its beginning, of a bit field how many, else 0. */
 VMI_CHECKED enum vmi_status types_path(const struct types *types, vmi_type type, const char *path,
 				       struct vmi_member *member, struct vmi_error *err);
+/*
+ * Through one const, volatile, restrict or tag: its word, "" for a tag, and *type is what it
+ * qualifies. NULL: *type is none of these.
+ */
+const char *types_qualifier(const struct types *types, vmi_type *type);
 /* How many there are; type numbers are 1 to that, less 1. */
 vmi_type types_count(const struct types *types);
 

@@ -46,6 +46,12 @@ enum vmi_status types_path(const struct types *types, vmi_type type, const char 
 	return refuse(err);
 }
 
+const char *types_qualifier(const struct types *types, vmi_type *type)
+{
+	(void)types, (void)type;
+	return NULL;
+}
+
 vmi_type types_count(const struct types *types)
 {
 	(void)types;

@@ -74,8 +74,12 @@ enum option_id {
 #define OPTIONS_GLOBAL                                                                             \
 	(OPTION(OPT_JSON) | OPTION(OPT_QUIET) | OPTION(OPT_DRIVER) | OPTION(OPT_NO_MMAP) |         \
 	 OPTION(OPT_KEEP_INDEX) | OPTION(OPT_HELP) | OPTION(OPT_VERSION))
-#define OPTIONS_VIRTUAL (OPTION(OPT_ROOT) | OPTION(OPT_VCPU) | OPTION(OPT_MODE))
-#define OPTIONS_SPACE   (OPTIONS_VIRTUAL | OPTION(OPT_PHYS))
+/* Files for a kernel that does not tell its symbols and types. */
+#define OPTIONS_KERNEL (OPTION(OPT_SYSTEM_MAP) | OPTION(OPT_BTF) | OPTION(OPT_VMLINUX))
+#define OPTIONS_VIRTUAL                                                                            \
+	(OPTION(OPT_ROOT) | OPTION(OPT_VCPU) | OPTION(OPT_MODE) | OPTION(OPT_PID) |                \
+	 OPTION(OPT_PROCESS) | OPTIONS_KERNEL)
+#define OPTIONS_SPACE (OPTIONS_VIRTUAL | OPTION(OPT_PHYS))
 
 /* An option as it was given. */
 struct given {

@@ -11,7 +11,7 @@ static void on_problem(void *context, const char *sentence)
 	cli_say(cli, "%s", sentence);
 }
 
-enum cli_status cli_os(struct cli *cli, struct vmi_os **os)
+static enum cli_status os_open(struct cli *cli)
 {
 	struct vmi_os_options options = {
 		.size = sizeof(options),
@@ -21,22 +21,31 @@ enum cli_status cli_os(struct cli *cli, struct vmi_os **os)
 		.problem = on_problem,
 		.problem_context = cli,
 	};
+	struct vmi_space space;
 	struct vmi_error err;
 
-	if (!cli->os) {
-		/* A space that is named is the one to look in. */
-		if (cli_option(cli, OPT_ROOT) || cli_option(cli, OPT_MODE)) {
-			enum cli_status failed = cli_space(cli, &options.space);
+	if (cli_space_is_named(cli)) {
+		enum cli_status failed = cli_space_named(cli, &space);
 
-			if (failed)
-				return failed;
-		}
-		enum vmi_status status = vmi_os_open(&cli->os, cli->vm, &options, &err);
-		if (status)
-			return cli_failure(cli, status, &err);
+		if (failed)
+			return failed;
+		options.space = &space;
 	}
+	enum vmi_status status = vmi_os_open(&cli->os, cli->vm, &options, &err);
+	/* The space of a question need not be one that maps the kernel; that of a list must be. */
+	if (status == VMI_ERR_NOT_FOUND && cli->command->options & OPTION(OPT_VCPU)) {
+		options.space = NULL;
+		status = vmi_os_open(&cli->os, cli->vm, &options, &err);
+	}
+	return status ? cli_failure(cli, status, &err) : CLI_DELIVERED;
+}
+
+enum cli_status cli_os(struct cli *cli, struct vmi_os **os)
+{
+	if (!cli->os && !cli->no_os)
+		cli->no_os = os_open(cli);
 	*os = cli->os;
-	return CLI_DELIVERED;
+	return cli->no_os;
 }
 
 enum cli_status cli_os_end(const struct cli *cli)
