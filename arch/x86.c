@@ -79,6 +79,8 @@ static void init_long(struct x86_paging *paging, const struct vmi_space *space, 
 	paging->reserved_large[3] = paging->reserved[3] | bits(29, 13);
 	for (unsigned level = 4; level <= levels; level++)
 		paging->reserved[level] |= X86_PS;
+	if (space->flags & VMI_SPACE_PTI)
+		paging->implied[levels] = X86_NX;
 }
 
 bool x86_paging_init(struct x86_paging *paging, const struct vmi_space *space)

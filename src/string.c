@@ -273,6 +273,20 @@ enum vmi_status vmi_string_read(struct vmi *vm, const struct vmi_space *space, u
 	return st;
 }
 
+enum vmi_status vmi_string_of_bytes(const void *bytes, size_t len, enum vmi_encoding encoding,
+				    struct vmi_string *string, struct vmi_error *err)
+{
+	*string = (struct vmi_string){.bytes = malloc(len ? len : 1), .length = len};
+	if (!string->bytes)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for a string of %zu bytes", len);
+	if (len)
+		memcpy(string->bytes, bytes, len);
+	enum vmi_status st = make_text(string, encoding, err);
+	if (st)
+		vmi_string_free(string);
+	return st;
+}
+
 enum vmi_status vmi_string_read_counted(struct vmi *vm, const struct vmi_space *space,
 					uint64_t addr, enum vmi_encoding encoding,
 					struct vmi_string *string, struct vmi_error *err)

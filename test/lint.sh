@@ -20,7 +20,7 @@ scripts=$(find arch drivers src test test-data \( -name '*.sh' -o -name '*.py' -
 # Layers: an include names a file of its own folder or <vmi/...>; src alone also sees arch, formats and
 # containers see each other, and programs the two files about what they write and a container reads.
 complain "includes that climb" "$(grep -n '#include.*\.\./' $code)"
-for folder in arch drivers/* src/tool; do
+for folder in arch drivers/* src/tool src/os; do
 	[ -d "$folder" ] || continue
 	case $folder in
 	drivers/dump) other=drivers/container ;;
@@ -48,7 +48,7 @@ for header in include/vmi/*.h; do
 	grep -q '^#ifndef VMI_' "$header" || echo "$header has no guard"
 	grep -n '^#define [A-Za-z_]' "$header" | grep -v '#define VMI_' | sed "s|^|$header:|"
 	grep -nE '^(enum|struct|typedef|union) +[a-z_]+' "$header" |
-		grep -vE '(enum|struct|union) vmi[_;]|typedef uint64_t vmi_|typedef struct vmi_' |
+		grep -vE '(enum|struct|union) vmi[_;]|typedef uint(32|64)_t vmi_|typedef struct vmi_' |
 		sed "s|^|$header:|"
 	grep -nE '^VMI_API' "$header" | grep -vE '\bvmi_[a-z0-9_]+\(|VMI_CHECKED enum vmi_status$' |
 		sed "s|^|$header:|"

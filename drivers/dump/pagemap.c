@@ -47,6 +47,41 @@ static enum vmi_status count(struct pagemap *map, struct vmi_error *err)
 	return VMI_OK;
 }
 
+/*
+ * A copy of `bytes` at `offset` of which holes are not touched: a file that is short can claim a
+ * bitmap that is long. What is past the last data is clear, so it is cut off.
+ */
+static enum vmi_status copy(struct pagemap *map, const struct vmi_source *source, uint64_t offset,
+			    struct vmi_error *err)
+{
+	uint64_t at = 0, used = 0;
+
+	map->bits = map->copy = calloc(1, map->bytes + 1);
+	if (!map->copy)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the map of pages");
+	while (at < map->bytes) {
+		bool hole;
+		uint64_t stop =
+			vmi_source_stretch(source, offset + at, offset + map->bytes, &hole) -
+			offset;
+		enum vmi_status st = VMI_OK;
+
+		if (!hole) {
+			st = vmi_source_read(source, offset + at, map->copy + at,
+					     (size_t)(stop - at), err);
+			used = stop;
+		}
+		if (st)
+			return st;
+		at = stop;
+	}
+	if (used < map->bytes) {
+		map->bytes = (size_t)used;
+		map->pages = used * 8;
+	}
+	return VMI_OK;
+}
+
 enum vmi_status pagemap_open(struct pagemap *map, const struct vmi_source *source, uint64_t offset,
 			     uint64_t pages, struct vmi_error *err)
 {
@@ -67,12 +102,8 @@ enum vmi_status pagemap_open(struct pagemap *map, const struct vmi_source *sourc
 	map->pages = pages;
 	map->bytes = (size_t)bytes;
 	map->bits = vmi_source_at(source, offset, map->bytes);
-	if (!map->bits) {
-		map->bits = map->copy = malloc(map->bytes + 1);
-		if (!map->copy)
-			return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the map of pages");
-		st = vmi_source_read(source, offset, map->copy, map->bytes, err);
-	}
+	if (!map->bits)
+		st = copy(map, source, offset, err);
 	return st ? vmi_wrap(err, st, "the bitmap of pages") : count(map, err);
 }
 
@@ -102,6 +133,13 @@ static vmi_gfn next(const struct pagemap *map, vmi_gfn gfn, vmi_gfn end, uint64_
 	vmi_gfn stop = end < map->pages ? end : map->pages;
 
 	while (gfn < stop) {
+		/* Whole groups that are alike cost a look at the index. */
+		uint64_t group = gfn / GROUP;
+		if (gfn % GROUP == 0 && stop - gfn >= GROUP &&
+		    map->before[group + 1] - map->before[group] == (same ? GROUP : 0)) {
+			gfn += GROUP;
+			continue;
+		}
 		uint64_t differs = (word(map, gfn / WORD) ^ same) >> gfn % WORD;
 		if (differs) {
 			gfn += (unsigned)__builtin_ctzll(differs);

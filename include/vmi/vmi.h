@@ -298,6 +298,9 @@ VMI_API const char *vmi_mode_name(enum vmi_mode mode);
 enum vmi_space_flags {
 	VMI_SPACE_PSE = 1 << 0, /**< CR4.PSE: 4 MiB pages exist in legacy mode */
 	VMI_SPACE_NX = 1 << 1,  /**< EFER.NXE: bit 63 forbids execution; else it is reserved */
+	/** In the top table bit 63 says nothing: Linux's page-table isolation sets it there in the
+	 * kernel's tables for all user memory. Only with 4 and 5 levels. */
+	VMI_SPACE_PTI = 1 << 2,
 };
 
 /**
@@ -550,6 +553,11 @@ VMI_API VMI_CHECKED enum vmi_status
 vmi_string_read_counted(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
 			enum vmi_encoding encoding, struct vmi_string *string,
 			struct vmi_error *err);
+/** Bytes that are in hand, copied and made UTF-8; zeros among them are kept. */
+VMI_API VMI_CHECKED enum vmi_status vmi_string_of_bytes(const void *bytes, size_t len,
+							enum vmi_encoding encoding,
+							struct vmi_string *string,
+							struct vmi_error *err);
 VMI_API void vmi_string_free(struct vmi_string *string);
 
 /** The limit in bytes of reads that name none; see vmi_open_options. */

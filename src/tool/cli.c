@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <vmi/os.h>
+
 #include "cli.h"
 #include "text.h"
 
@@ -151,83 +153,6 @@ int cli_choice(struct cli *cli, enum option_id id, const char *const names[])
 	return -1;
 }
 
-/* ---- address spaces ------------------------------------------------------------------------- */
-
-bool cli_mode(struct cli *cli, enum vmi_mode *mode)
-{
-	static const char *const names[] = {"auto", "legacy", "pae", "4level", "5level", NULL};
-	static const enum vmi_mode modes[] = {VMI_MODE_AUTO, VMI_MODE_LEGACY, VMI_MODE_PAE,
-					      VMI_MODE_4LEVEL, VMI_MODE_5LEVEL};
-
-	*mode = VMI_MODE_AUTO;
-	if (!cli_option(cli, OPT_MODE))
-		return true;
-	int choice = cli_choice(cli, OPT_MODE, names);
-	if (choice < 0)
-		return false;
-	*mode = modes[choice];
-	return true;
-}
-
-static enum cli_status default_space(struct cli *cli, enum vmi_mode mode)
-{
-	struct vmi_error err;
-	enum vmi_status status = vmi_space_default(cli->vm, mode, &cli->space, NULL, &err);
-
-	if (status != VMI_ERR_NOT_FOUND && status != VMI_ERR_UNSUPPORTED)
-		return status ? cli_failure(cli, status, &err) : CLI_DELIVERED;
-	const char *phys = cli->command->options & OPTION(OPT_PHYS)
-				   ? ", or take guest-physical addresses with --phys"
-				   : "";
-	return cli_usage(cli,
-			 "%s tells no page-table root: name one with --root GPA or a vcpu with "
-			 "--vcpu N%s",
-			 cli->target, phys);
-}
-
-enum cli_status cli_space(struct cli *cli, const struct vmi_space **space)
-{
-	const char *root = cli_option(cli, OPT_ROOT);
-	bool vcpu = cli_option(cli, OPT_VCPU);
-	uint64_t number = 0;
-	enum vmi_mode mode;
-	struct vmi_error err;
-	enum vmi_status status;
-
-	if (cli_option(cli, OPT_PHYS)) {
-		if (root || vcpu || cli_option(cli, OPT_MODE))
-			return cli_usage(cli, "--phys goes with none of --root, --vcpu and --mode");
-		*space = NULL;
-		return CLI_DELIVERED;
-	}
-	if (root && vcpu)
-		return cli_usage(cli, "--root and --vcpu both name a space: give one of them");
-	if (!cli_mode(cli, &mode) || !cli_option_number(cli, OPT_VCPU, 0, UINT32_MAX, &number) ||
-	    !cli_option_number(cli, OPT_ROOT, 0, UINT64_MAX, &number))
-		return CLI_USAGE;
-
-	*space = &cli->space;
-	if (!root && !vcpu)
-		return default_space(cli, mode);
-	if (root)
-		status = vmi_space_of_root(cli->vm, number, mode, &cli->space, NULL, &err);
-	else
-		status = vmi_space_of_vcpu(cli->vm, (unsigned)number, mode, &cli->space, &err);
-	if (!status)
-		return CLI_DELIVERED;
-	enum cli_status failed = cli_failure(cli, status, &err);
-	return status == VMI_ERR_NOT_FOUND ? CLI_USAGE : failed;
-}
-
-enum cli_status cli_scan_space(struct cli *cli, const struct vmi_space **space)
-{
-	if (cli_option(cli, OPT_ROOT) || cli_option(cli, OPT_VCPU) || cli_option(cli, OPT_MODE) ||
-	    cli_option(cli, OPT_PHYS))
-		return cli_space(cli, space);
-	*space = NULL;
-	return CLI_DELIVERED;
-}
-
 /* ---- help ----------------------------------------------------------------------------------- */
 
 static enum cli_status program_help(struct cli *cli)
@@ -287,6 +212,18 @@ static const struct command *command_find_name(const struct program *program, co
 		if (strcmp(program->commands[i]->name, name) == 0)
 			return program->commands[i];
 	return NULL;
+}
+
+/* What the command takes that argv seems to name; how options are meant depends on it. */
+static uint64_t options_taken(const struct program *program, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct command *command = command_find_name(program, argv[i]);
+
+		if (command)
+			return command->options;
+	}
+	return 0;
 }
 
 static enum cli_status run(struct cli *cli)
@@ -380,7 +317,8 @@ int cli_main(const struct program *program, int argc, char **argv)
 		free(cli.options.word);
 		return CLI_PARTIAL;
 	}
-	bool parsed = options_parse(&cli.options, argc, argv, problem, sizeof(problem));
+	bool parsed = options_parse(&cli.options, options_taken(program, argc, argv), argc, argv,
+				    problem, sizeof(problem));
 	bool json = parsed && cli_option(&cli, OPT_JSON);
 	if (out_init(&cli.out, STDOUT_FILENO, json, OUT_SIZE)) {
 		cli_say(&cli, "out of memory");
@@ -394,6 +332,7 @@ int cli_main(const struct program *program, int argc, char **argv)
 		cli.out.context = &cli.progress;
 		status = finish(&cli, dispatch(&cli));
 	}
+	vmi_os_close(cli.os);
 	vmi_close(cli.vm);
 	out_deinit(&cli.out);
 	free(cli.options.given);

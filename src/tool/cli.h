@@ -18,6 +18,7 @@ enum cli_status {
 };
 
 struct cli;
+struct vmi_os;
 
 /** What a command does with the target. */
 enum command_target {
@@ -58,6 +59,10 @@ struct cli {
 	const char *const *args; /* behind the target */
 	unsigned arg_count;
 	struct vmi *vm;
+	struct vmi_os *os;      /* cli_os(); NULL until then */
+	enum cli_status no_os;  /* what the first call came to */
+	bool by_symbol;         /* an address was given as a symbol */
+	unsigned problems;      /* that it told of */
 	struct vmi_space space; /* cli_space() */
 	struct out out;
 	struct progress progress;
@@ -99,17 +104,44 @@ int cli_choice(struct cli *cli, enum option_id id, const char *const names[]);
 
 /* What --mode says; AUTO when it is not given. */
 bool cli_mode(struct cli *cli, enum vmi_mode *mode);
+/* Does one of --root, --vcpu and --mode name a space? */
+bool cli_space_is_named(const struct cli *cli);
+/* The one they name; without them, the image's own. */
+enum cli_status cli_space_named(struct cli *cli, struct vmi_space *space);
 /*
  * The address space that the options ask for, NULL for guest-physical. Without options it is the
- * image's own.
+ * kernel's when an address was a symbol, else the image's own.
  */
 enum cli_status cli_space(struct cli *cli, const struct vmi_space **space);
 /* The same for scans, where nothing given means guest-physical. */
 enum cli_status cli_scan_space(struct cli *cli, const struct vmi_space **space);
 
 /* The commands. */
-extern const struct command command_info, command_regs, command_translate, command_read,
-	command_string, command_strings, command_find, command_maps, command_list, command_monitor,
-	command_reset, command_snapshot, command_convert;
+/* clang-format off */
+extern const struct command
+	command_convert,
+	command_dmesg,
+	command_files,
+	command_find,
+	command_info,
+	command_list,
+	command_maps,
+	command_modules,
+	command_monitor,
+	command_mounts,
+	command_ps,
+	command_read,
+	command_regs,
+	command_reset,
+	command_snapshot,
+	command_string,
+	command_strings,
+	command_struct,
+	command_symbols,
+	command_sysinfo,
+	command_translate,
+	command_types,
+	command_vmas;
+/* clang-format on */
 
 #endif

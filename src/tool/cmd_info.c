@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "json.h"
 #include "layout.h"
+#include "os.h"
 #include "text.h"
 
 /* What info says about paging, and what it has to warn of besides the image's own warnings. */
@@ -32,6 +33,8 @@ static const char *mode_source(struct cli *cli)
 		return "--mode";
 	if (cli_option(cli, OPT_VCPU))
 		return "--vcpu";
+	if (cli_task_is_named(cli))
+		return "the kernel's own";
 	if (vmi_space_of_root(cli->vm, cli->space.root, VMI_MODE_AUTO, &space, &evidence, NULL))
 		return NULL;
 	return evidence;
@@ -39,13 +42,16 @@ static const char *mode_source(struct cli *cli)
 
 static enum cli_status find_paging(struct cli *cli, struct paging *paging)
 {
-	if (cli_option(cli, OPT_ROOT) || cli_option(cli, OPT_VCPU)) {
+	if (cli_option(cli, OPT_ROOT) || cli_option(cli, OPT_VCPU) || cli_task_is_named(cli)) {
 		const struct vmi_space *space;
 		enum cli_status failed = cli_space(cli, &space);
 
 		if (failed)
 			return failed;
-		paging->root_source = cli_option(cli, OPT_ROOT) ? "--root" : "--vcpu";
+		paging->root_source = cli_option(cli, OPT_ROOT)   ? "--root"
+				      : cli_option(cli, OPT_VCPU) ? "--vcpu"
+				      : cli_option(cli, OPT_PID)  ? "--pid"
+								  : "--process";
 	} else {
 		struct vmi_error err = {0};
 		enum vmi_mode mode;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* maps: every mapped range of a space. */
 
-#include "cli.h"
-#include "json.h"
 #include "access.h"
+#include "address.h"
+#include "json.h"
 
 enum { HOLES_SAID = 16 }; /* then only their number */
 
-static void print_json(struct out *out, const struct vmi_range *range)
+static void print_json(struct out *out, struct vmi_os *os, const struct vmi_range *range)
 {
 	json_begin(out);
 	json_key(out, "va");
@@ -22,10 +22,11 @@ static void print_json(struct out *out, const struct vmi_range *range)
 	json_name(out, access_name(range->access));
 	json_key(out, "user");
 	json_bool(out, range->user);
+	symbol_json(out, os, range->gva);
 	json_end(out);
 }
 
-static void print_text(struct out *out, const struct vmi_range *range)
+static void print_text(struct out *out, struct vmi_os *os, const struct vmi_range *range)
 {
 	out_address(out, range->gva);
 	out_char(out, ' ');
@@ -34,6 +35,7 @@ static void print_text(struct out *out, const struct vmi_range *range)
 	out_hex(out, range->gpa);
 	out_format(out, " %s %s %s", page_size_name(range->page_shift), access_name(range->access),
 		   range->user ? "user" : "kernel");
+	symbol_text(out, os, range->gva);
 	out_line_end(out);
 }
 
@@ -42,20 +44,23 @@ static enum cli_status run(struct cli *cli)
 	const struct vmi_space *space;
 	struct vmi_range_iter iter;
 	struct vmi_range range;
+	struct vmi_os *os;
 	struct vmi_error err;
 	enum vmi_status status;
 	uint64_t unknown = 0;
 
 	enum cli_status failed = cli_space(cli, &space);
+	if (!failed)
+		failed = cli_symbols(cli, &os);
 	if (failed)
 		return failed;
 	vmi_range_begin(&iter, cli->vm, space, 0, UINT64_MAX);
 	while (!(status = vmi_range_next(&iter, &range, &err)) && !cli->out.error) {
 		if (range.status == VMI_OK) {
 			if (cli->out.json)
-				print_json(&cli->out, &range);
+				print_json(&cli->out, os, &range);
 			else
-				print_text(&cli->out, &range);
+				print_text(&cli->out, os, &range);
 		} else if (range.status != VMI_ERR_NOT_PRESENT &&
 			   range.status != VMI_ERR_NOT_CANONICAL &&
 			   range.status != VMI_ERR_RESERVED_BITS && unknown++ < HOLES_SAID) {
@@ -78,6 +83,6 @@ const struct command command_maps = {
 	.help = "List what the page tables map, in ascending order, one line per piece that is\n"
 		"physically contiguous and alike throughout: virtual address, size, physical\n"
 		"address, page size, access, and whether user mode may use it.",
-	.options = OPTIONS_VIRTUAL,
+	.options = OPTIONS_VIRTUAL | OPTION(OPT_SYMBOLS),
 	.run = run,
 };

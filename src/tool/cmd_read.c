@@ -2,6 +2,7 @@
 /* read: bytes of a space as a hexdump, as numbers, as JSON or as they are; any length, in chunks.
  */
 
+#include "address.h"
 #include "cli.h"
 #include "json.h"
 #include "stretch.h"
@@ -13,6 +14,7 @@ enum { CHUNK = 64 * 1024, LINE_BYTES = 16 };
 struct reading {
 	struct cli *cli;
 	const struct vmi_space *space;
+	struct vmi_os *os; /* for --symbols */
 	uint64_t addr, length;
 	uint64_t at;        /* next byte */
 	uint64_t read;      /* bytes that were there */
@@ -49,6 +51,22 @@ static uint64_t number(const uint8_t *bytes, unsigned size)
 	return value;
 }
 
+static void put_symbols(struct reading *reading, const uint8_t *bytes, size_t len)
+{
+	char text[SYMBOL_TEXT];
+
+	for (size_t i = 0; i < len; i++) {
+		reading->part[reading->part_len++] = bytes[i];
+		if (reading->part_len < reading->type_size)
+			continue;
+		if (symbol_name(reading->os, number(reading->part, reading->type_size), text))
+			json_text(&reading->cli->out, text, strlen(text));
+		else
+			json_null(&reading->cli->out);
+		reading->part_len = 0;
+	}
+}
+
 static void put_values(struct reading *reading, const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -82,13 +100,16 @@ static void dump_line(struct out *out, uint64_t addr, const uint8_t *bytes, size
 	out_line_end(out);
 }
 
-static void number_line(struct out *out, uint64_t addr, const uint8_t *bytes, size_t len,
-			unsigned size)
+static void number_line(struct out *out, struct vmi_os *os, uint64_t addr, const uint8_t *bytes,
+			size_t len, unsigned size)
 {
 	out_address(out, addr);
-	for (size_t i = 0; i + size <= len; i += size)
-		out_format(out, " 0x%0*llx", (int)size * 2,
-			   (unsigned long long)number(bytes + i, size));
+	for (size_t i = 0; i + size <= len; i += size) {
+		uint64_t value = number(bytes + i, size);
+
+		out_format(out, " 0x%0*llx", (int)size * 2, (unsigned long long)value);
+		symbol_text(out, os, value);
+	}
 	out_line_end(out);
 }
 
@@ -98,19 +119,33 @@ static void end_line(struct reading *reading, uint64_t end)
 	size_t len = reading->part_len;
 
 	if (len && reading->type_size)
-		number_line(out, end - len, reading->part, len, reading->type_size);
+		number_line(out, reading->os, end - len, reading->part, len, reading->type_size);
 	else if (len)
 		dump_line(out, end - len, reading->part, len);
 	reading->part_len = 0;
 }
 
+/* Above the lines, the symbol that they begin in. */
+static void print_symbol(const struct reading *reading)
+{
+	struct out *out = &reading->cli->out;
+	char text[SYMBOL_TEXT];
+
+	if (!reading->os || !symbol_name(reading->os, reading->addr, text))
+		return;
+	text_put(out, text, strlen(text));
+	out_char(out, ':');
+	out_line_end(out);
+}
+
 static void put_lines(struct reading *reading, const uint8_t *bytes, size_t len)
 {
 	uint64_t at = reading->at;
+	size_t line = reading->os && reading->type_size ? reading->type_size : LINE_BYTES;
 
 	for (size_t i = 0; i < len; i++) {
 		reading->part[reading->part_len++] = bytes[i];
-		if (reading->part_len == LINE_BYTES)
+		if (reading->part_len == line)
 			end_line(reading, at + i + 1);
 	}
 }
@@ -239,6 +274,19 @@ static void json_holes(struct reading *reading)
 	json_array_close(out);
 }
 
+/* The same bytes again, as something else: nothing of their length is kept. */
+static void json_again(struct reading *reading, const char *key,
+		       void (*put)(struct reading *reading, const uint8_t *bytes, size_t len))
+{
+	json_key(&reading->cli->out, key);
+	json_array_open(&reading->cli->out);
+	reading->put = put;
+	reading->quiet = true;
+	reading->part_len = 0;
+	deliver_all(reading);
+	json_array_close(&reading->cli->out);
+}
+
 static void print_json(struct reading *reading)
 {
 	struct out *out = &reading->cli->out;
@@ -248,6 +296,7 @@ static void print_json(struct reading *reading)
 	json_hex(out, reading->addr);
 	json_key(out, "length");
 	json_size(out, reading->length);
+	symbol_json(out, reading->os, reading->addr);
 	json_key(out, "bytes");
 	json_text_begin(out);
 	reading->put = put_hex;
@@ -257,15 +306,10 @@ static void print_json(struct reading *reading)
 	json_size(out, reading->read);
 	if (reading->skip_holes)
 		json_holes(reading);
-	if (reading->type_size) {
-		/* The numbers are the same bytes again: nothing of their length is kept. */
-		json_key(out, "values");
-		json_array_open(out);
-		reading->put = put_values;
-		reading->quiet = true;
-		deliver_all(reading);
-		json_array_close(out);
-	}
+	if (reading->type_size)
+		json_again(reading, "values", put_values);
+	if (reading->type_size && reading->os)
+		json_again(reading, "symbols", put_symbols);
 	if (reading->why.text[0]) {
 		json_key(out, "error");
 		json_text(out, reading->why.text, strlen(reading->why.text));
@@ -307,15 +351,17 @@ static enum cli_status parse(struct reading *reading)
 	if (cli->arg_count != 2)
 		return cli_usage(cli, "read takes an address and a length, not %u arguments",
 				 cli->arg_count);
-	if (raw && (cli->out.json || cli_option(cli, OPT_TYPE)))
-		return cli_usage(cli, "--raw goes with neither --json nor --type");
-	if (!cli_number(cli, "address", cli->args[0], UINT64_MAX, &reading->addr) ||
+	if (raw && (cli->out.json || cli_option(cli, OPT_TYPE) || cli_option(cli, OPT_SYMBOLS)))
+		return cli_usage(cli, "--raw goes with none of --json, --type and --symbols");
+	if (!cli_address(cli, cli->args[0], &reading->addr) ||
 	    !cli_number(cli, "length", cli->args[1], UINT64_MAX, &reading->length))
 		return CLI_USAGE;
 	if (reading->length && reading->addr > UINT64_MAX - (reading->length - 1))
 		return cli_usage(cli, "%s bytes at %s end beyond the last address", cli->args[1],
 				 cli->args[0]);
 	enum cli_status status = cli_space(cli, &reading->space);
+	if (!status)
+		status = cli_symbols(cli, &reading->os);
 	if (status)
 		return status;
 	return type_option(reading) ? CLI_DELIVERED : CLI_USAGE;
@@ -336,6 +382,7 @@ static enum cli_status run(struct cli *cli)
 		return reading.status;
 	}
 	reading.put = cli_option(cli, OPT_RAW) ? put_raw : put_lines;
+	print_symbol(&reading);
 	deliver_all(&reading);
 	end_line(&reading, reading.at);
 	return reading.status;
@@ -347,7 +394,10 @@ const struct command command_read = {
 	.summary = "bytes, as a hexdump, as numbers or as they are",
 	.help = "Print LENGTH bytes from ADDR on. What can be read is delivered up to the first\n"
 		"hole; with --skip-holes, zeros stand for what cannot, and the holes are listed.\n"
-		"--type prints little-endian numbers; a ptr is as wide as the space's addresses.",
-	.options = OPTIONS_SPACE | OPTION(OPT_RAW) | OPTION(OPT_TYPE) | OPTION(OPT_SKIP_HOLES),
+		"--type prints little-endian numbers; a ptr is as wide as the space's addresses.\n"
+		"ADDR may be a symbol of the kernel. --symbols tells the symbol that ADDR lies in\n"
+		"and, with --type, those that the numbers lie in, one number to a line.",
+	.options = OPTIONS_SPACE | OPTION(OPT_RAW) | OPTION(OPT_TYPE) | OPTION(OPT_SKIP_HOLES) |
+		   OPTION(OPT_SYMBOLS),
 	.run = run,
 };

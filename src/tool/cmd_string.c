@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* string: the terminated or counted string at each address. */
 
+#include "address.h"
 #include "cli.h"
 #include "json.h"
 #include "text.h"
@@ -113,7 +114,7 @@ static enum cli_status run(struct cli *cli)
 	if (!cli->arg_count)
 		return cli_usage(cli, "string at which address?");
 	for (unsigned i = 0; i < cli->arg_count; i++)
-		if (!cli_number(cli, "address", cli->args[i], UINT64_MAX, &addr))
+		if (!cli_address(cli, cli->args[i], &addr))
 			return CLI_USAGE;
 	if (!encoding_option(cli, &encoding) ||
 	    !cli_option_number(cli, OPT_LIMIT, 1, SIZE_MAX, &limit))
@@ -124,8 +125,10 @@ static enum cli_status run(struct cli *cli)
 	if (worst)
 		return worst;
 	for (unsigned i = 0; i < cli->arg_count && !cli->out.error; i++) {
-		cli_parse(cli->args[i], strlen(cli->args[i]), &addr);
-		enum cli_status status = one(cli, space, addr, encoding, limit);
+		enum cli_status status = CLI_USAGE;
+
+		if (cli_address(cli, cli->args[i], &addr))
+			status = one(cli, space, addr, encoding, limit);
 
 		worst = status ? status : worst;
 	}
@@ -138,7 +141,8 @@ const struct command command_string = {
 	.summary = "the string at an address",
 	.help = "Print the NUL-terminated string at each address: utf8 (default), latin1, utf16le\n"
 		"or utf16be. What does not show is escaped; --json also gives the bytes. A string\n"
-		"that runs into memory that cannot be read is printed as far as it goes.",
+		"that runs into memory that cannot be read is printed as far as it goes. ADDR may\n"
+		"be a symbol of the kernel.",
 	.options = OPTIONS_SPACE | OPTION(OPT_ENCODING) | OPTION(OPT_LIMIT) |
 		   OPTION(OPT_UNICODE_STRING),
 	.run = run,

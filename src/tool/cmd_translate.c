@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "access.h"
+#include "address.h"
 #include "cli.h"
 #include "json.h"
 #include "lines.h"
@@ -16,6 +17,7 @@ struct translate {
 	struct cli *cli;
 	const struct vmi_space *space;
 	struct vmi_rmap *rmap; /* for --reverse */
+	struct vmi_os *os;     /* for --symbols */
 	bool walk;
 	bool partial; /* some could not be delivered */
 	unsigned count;
@@ -43,9 +45,11 @@ static void json_walk(struct out *out, const struct vmi_walk *walk)
 }
 
 /* `walk` may be NULL. */
-static void print_json(struct out *out, uint64_t va, const struct vmi_translation *to,
+static void print_json(const struct translate *job, uint64_t va, const struct vmi_translation *to,
 		       const struct vmi_walk *walk)
 {
+	struct out *out = &job->cli->out;
+
 	json_begin(out);
 	json_key(out, "va");
 	json_hex(out, va);
@@ -67,14 +71,17 @@ static void print_json(struct out *out, uint64_t va, const struct vmi_translatio
 		json_key(out, "entry");
 		json_hex(out, to->entry);
 	}
+	symbol_json(out, job->os, va);
 	if (walk)
 		json_walk(out, walk);
 	json_end(out);
 }
 
-static void print_text(struct out *out, uint64_t va, const struct vmi_translation *to,
+static void print_text(const struct translate *job, uint64_t va, const struct vmi_translation *to,
 		       const struct vmi_walk *walk)
 {
+	struct out *out = &job->cli->out;
+
 	out_address(out, va);
 	out_char(out, ' ');
 	if (to->status == VMI_OK) {
@@ -92,6 +99,7 @@ static void print_text(struct out *out, uint64_t va, const struct vmi_translatio
 			out_format(out, " level %u entry 0x%llx", to->level,
 				   (unsigned long long)to->entry);
 	}
+	symbol_text(out, job->os, va);
 	for (unsigned i = 0; walk && i < walk->count; i++)
 		out_format(out, "\n  level %u at 0x%llx: 0x%llx", walk->step[i].level,
 			   (unsigned long long)walk->step[i].entry_gpa,
@@ -105,9 +113,9 @@ static void print(struct translate *job, uint64_t va, const struct vmi_translati
 	if (to->status != VMI_OK)
 		job->partial = true;
 	if (job->cli->out.json)
-		print_json(&job->cli->out, va, to, walk);
+		print_json(job, va, to, walk);
 	else
-		print_text(&job->cli->out, va, to, walk);
+		print_text(job, va, to, walk);
 }
 
 /* ---- from physical to virtual --------------------------------------------------------------- */
@@ -206,6 +214,7 @@ static bool is_blank(char c)
 
 static void add_line(struct translate *job, const struct lines *lines, const char *line, size_t len)
 {
+	char why[ADDRESS_WHY];
 	uint64_t addr;
 
 	const char *comment = memchr(line, '#', len);
@@ -217,12 +226,11 @@ static void add_line(struct translate *job, const struct lines *lines, const cha
 		len--;
 	if (!len)
 		return;
-	if (cli_parse(line, len, &addr)) {
+	if (address_parse(job->cli, line, len, &addr, why)) {
 		add(job, addr);
 		return;
 	}
-	cli_say(job->cli, "line %llu: '%.*s' is not an address", (unsigned long long)lines->number,
-		len < 64 ? (int)len : 64, line);
+	cli_say(job->cli, "line %llu: %s", (unsigned long long)lines->number, why);
 	job->partial = true;
 }
 
@@ -266,9 +274,6 @@ static enum cli_status translate(struct translate *job)
 	enum cli_status failed = CLI_DELIVERED;
 	uint64_t addr;
 
-	for (unsigned i = 0; i < cli->arg_count; i++)
-		if (!cli_number(cli, "address", cli->args[i], UINT64_MAX, &addr))
-			return CLI_USAGE;
 	if (cli_option(cli, OPT_REVERSE)) {
 		struct vmi_error err;
 		enum vmi_status status = vmi_rmap_create(cli->vm, job->space, &job->rmap, &err);
@@ -276,15 +281,28 @@ static enum cli_status translate(struct translate *job)
 		if (status)
 			return cli_failure(cli, status, &err);
 	}
-	for (unsigned i = 0; i < cli->arg_count; i++) {
-		cli_parse(cli->args[i], strlen(cli->args[i]), &addr);
-		add(job, addr);
-	}
+	for (unsigned i = 0; i < cli->arg_count; i++)
+		if (cli_address(cli, cli->args[i], &addr))
+			add(job, addr);
 	answer(job);
 	if (from)
 		failed = from_lines(job, from);
 	vmi_rmap_destroy(job->rmap);
 	return !failed && job->partial ? CLI_PARTIAL : failed;
+}
+
+static enum cli_status begin(struct translate *job)
+{
+	struct cli *cli = job->cli;
+	uint64_t addr;
+
+	for (unsigned i = 0; i < cli->arg_count; i++)
+		if (!cli_address(cli, cli->args[i], &addr))
+			return CLI_USAGE;
+	if (cli->by_symbol && cli_option(cli, OPT_REVERSE))
+		return cli_usage(cli, "--reverse takes physical addresses, and a symbol is none");
+	enum cli_status failed = cli_space(cli, &job->space);
+	return failed ? failed : cli_symbols(cli, &job->os);
 }
 
 static enum cli_status run(struct cli *cli)
@@ -300,7 +318,7 @@ static enum cli_status run(struct cli *cli)
 	}
 	job->cli = cli;
 	job->walk = cli_option(cli, OPT_WALK);
-	enum cli_status status = cli_space(cli, &job->space);
+	enum cli_status status = begin(job);
 	if (!status)
 		status = translate(job);
 	free(job);
@@ -315,7 +333,9 @@ const struct command command_translate = {
 		"address, or why there is none: not-present, not-canonical, reserved-bits, or\n"
 		"not-saved when the image does not hold a table. With --reverse the addresses are\n"
 		"physical, and every virtual address that maps one is printed. --from takes one\n"
-		"address per line, with # comments, and answers as the lines come.",
-	.options = OPTIONS_VIRTUAL | OPTION(OPT_FROM) | OPTION(OPT_WALK) | OPTION(OPT_REVERSE),
+		"address per line, with # comments, and answers as the lines come. An address may\n"
+		"be a symbol of the kernel.",
+	.options = OPTIONS_VIRTUAL | OPTION(OPT_FROM) | OPTION(OPT_WALK) | OPTION(OPT_REVERSE) |
+		   OPTION(OPT_SYMBOLS),
 	.run = run,
 };

@@ -2,6 +2,7 @@
 /* NDJSON through yajl, straight into the output buffer. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <yajl/yajl_gen.h>
 
 #include "json.h"
@@ -88,6 +89,11 @@ static void verbatim(struct out *out, const char *text, size_t len)
 	yajl_gen_number(out->gen, text, len);
 }
 
+void json_number(struct out *out, const char *digits)
+{
+	verbatim(out, digits, strlen(digits));
+}
+
 void json_size(struct out *out, uint64_t value)
 {
 	char text[20];
@@ -102,6 +108,25 @@ void json_size(struct out *out, uint64_t value)
 		value /= 10;
 	} while (value);
 	verbatim(out, text + at, sizeof(text) - at);
+}
+
+void json_integer(struct out *out, uint64_t value, bool is_signed)
+{
+	uint64_t size = 0 - value;
+	char text[32];
+
+	if (!is_signed || value <= INT64_MAX) {
+		json_size(out, value);
+		return;
+	}
+	if (size > UINT64_C(1) << 53) {
+		json_text(
+			out, text,
+			(size_t)snprintf(text, sizeof(text), "-0x%llx", (unsigned long long)size));
+		return;
+	}
+	verbatim(out, text,
+		 (size_t)snprintf(text, sizeof(text), "-%llu", (unsigned long long)size));
 }
 
 void json_hex(struct out *out, uint64_t value)

@@ -26,6 +26,10 @@ void json_null(struct out *out);
 void json_bool(struct out *out, bool value);
 /* A count or size: a number while numbers are exact (2^53), else a "0x…" string. */
 void json_size(struct out *out, uint64_t value);
+/* The same for any number; with `is_signed` it is one of two's complement. */
+void json_integer(struct out *out, uint64_t value, bool is_signed);
+/* Digits of our own, such as "1.25". */
+void json_number(struct out *out, const char *digits);
 /* "0x…" */
 void json_hex(struct out *out, uint64_t value);
 /* ASCII of our own, or NULL. */

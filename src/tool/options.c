@@ -71,6 +71,14 @@ static const struct {
 	[OPT_FORMAT] = {"format", "FORMAT", "elf, raw, lime or kdump (elf)", 0},
 	[OPT_COMPRESS] = {"compress", "NAME", "none, zlib, lzo, snappy, zstd or lz4", 0},
 	[OPT_FORCE] = {"force", NULL, "replace FILE when it exists", 'f'},
+	[OPT_SYSTEM_MAP] = {"system-map", "FILE", "the kernel's symbols, as nm prints them", 0},
+	[OPT_BTF] = {"btf", "FILE", "the kernel's types: BTF, or an ELF file with it", 0},
+	[OPT_VMLINUX] = {"vmlinux", "FILE", "the kernel, with symbols and DWARF", 0},
+	[OPT_PID] = {"pid", "N", "the process with this number: its space", 'p'},
+	[OPT_PROCESS] = {"process", "NAME", "the process of this name: its space", 0},
+	[OPT_TREE] = {"tree", NULL, "children under their parents", 0},
+	[OPT_ALL_THREADS] = {"threads", NULL, "the other threads of each process, too", 0},
+	[OPT_SYMBOLS] = {"symbols", NULL, "the symbols beside the addresses", 0},
 };
 
 const char *option_name(enum option_id id)
@@ -81,26 +89,37 @@ const char *option_name(enum option_id id)
 enum { LETTERS = 2 + 3 * OPT_COUNT + 1 };
 static_assert(OPT_COUNT <= 64, "a set of options is 64 bits");
 
+/* Is it another option of the same name that is meant? */
+static bool is_other(int id, uint64_t taken)
+{
+	for (int i = 0; i < OPT_COUNT; i++)
+		if (i != id && strcmp(table[i].name, table[id].name) == 0)
+			return taken & OPTION(i) || (i < id && !(taken & OPTION(id)));
+	return false;
+}
+
 /* What getopt_long wants: words are handed over in order, a missing value is ':'. */
-static void getopt_tables(struct option longs[OPT_COUNT + 1], char letters[LETTERS])
+static void getopt_tables(uint64_t taken, struct option longs[OPT_COUNT + 1], char letters[LETTERS])
 {
 	char *next = letters;
 
 	*next++ = '-';
 	*next++ = ':';
 	for (int i = 0; i < OPT_COUNT; i++) {
+		if (is_other(i, taken))
+			continue;
 		int value = !table[i].argument          ? no_argument
 			    : *table[i].argument == '[' ? optional_argument
 							: required_argument;
 
-		longs[i] = (struct option){table[i].name, value, NULL, 256 + i};
+		*longs++ = (struct option){table[i].name, value, NULL, 256 + i};
 		if (table[i].letter) {
 			*next++ = table[i].letter;
 			for (int colon = 0; colon < value; colon++)
 				*next++ = ':';
 		}
 	}
-	longs[OPT_COUNT] = (struct option){0};
+	*longs = (struct option){0};
 	*next = '\0';
 }
 
@@ -124,13 +143,14 @@ static bool refuse(char *const *argv, int got, char *problem, size_t size)
 	return false;
 }
 
-bool options_parse(struct options *options, int argc, char **argv, char *problem, size_t size)
+bool options_parse(struct options *options, uint64_t taken, int argc, char **argv, char *problem,
+		   size_t size)
 {
 	struct option longs[OPT_COUNT + 1];
 	char letters[LETTERS];
 	int got;
 
-	getopt_tables(longs, letters);
+	getopt_tables(taken, longs, letters);
 	opterr = 0;
 	optind = 0; /* GNU: also forgets what an earlier call had in hand */
 	while ((got = getopt_long(argc, argv, letters, longs, NULL)) != -1) {

@@ -56,6 +56,14 @@ enum option_id {
 	OPT_FORMAT,
 	OPT_COMPRESS,
 	OPT_FORCE,
+	OPT_SYSTEM_MAP,
+	OPT_BTF,
+	OPT_VMLINUX,
+	OPT_PID,
+	OPT_PROCESS,
+	OPT_TREE,
+	OPT_ALL_THREADS,
+	OPT_SYMBOLS,
 	OPT_COUNT
 };
 
@@ -66,8 +74,12 @@ enum option_id {
 #define OPTIONS_GLOBAL                                                                             \
 	(OPTION(OPT_JSON) | OPTION(OPT_QUIET) | OPTION(OPT_DRIVER) | OPTION(OPT_NO_MMAP) |         \
 	 OPTION(OPT_KEEP_INDEX) | OPTION(OPT_HELP) | OPTION(OPT_VERSION))
-#define OPTIONS_VIRTUAL (OPTION(OPT_ROOT) | OPTION(OPT_VCPU) | OPTION(OPT_MODE))
-#define OPTIONS_SPACE   (OPTIONS_VIRTUAL | OPTION(OPT_PHYS))
+/* Files for a kernel that does not tell its symbols and types. */
+#define OPTIONS_KERNEL (OPTION(OPT_SYSTEM_MAP) | OPTION(OPT_BTF) | OPTION(OPT_VMLINUX))
+#define OPTIONS_VIRTUAL                                                                            \
+	(OPTION(OPT_ROOT) | OPTION(OPT_VCPU) | OPTION(OPT_MODE) | OPTION(OPT_PID) |                \
+	 OPTION(OPT_PROCESS) | OPTIONS_KERNEL)
+#define OPTIONS_SPACE (OPTIONS_VIRTUAL | OPTION(OPT_PHYS))
 
 /* An option as it was given. */
 struct given {
@@ -85,9 +97,11 @@ struct options {
 
 /*
  * Take argv apart, options anywhere among the words; `word` and `given` have room for argc members.
- * On a mistake false, with a sentence in `problem`.
+ * Of two options of one name the one in `taken` is meant, else the first. On a mistake false, with
+ * a sentence in `problem`.
  */
-bool options_parse(struct options *options, int argc, char **argv, char *problem, size_t size);
+bool options_parse(struct options *options, uint64_t taken, int argc, char **argv, char *problem,
+		   size_t size);
 /* The first option given that is not in `allowed`, or NULL. */
 const char *options_stranger(const struct options *options, uint64_t allowed);
 /* "--root GPA" */

@@ -4,8 +4,12 @@
 _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="info regs translate read string strings find maps convert"
+	local commands="info regs translate read string strings find maps symbols ps sysinfo modules dmesg convert"
+	local commands="info regs translate read string strings find maps symbols ps vmas files mounts sysinfo convert"
+	local commands="info regs translate read string strings find maps symbols types struct ps sysinfo convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
+	local kernel=" --system-map --btf --vmlinux"
+	local space="$kernel --root --vcpu --mode --pid --process"
 	local command= word i
 
 	COMPREPLY=()
@@ -47,12 +51,15 @@ _vmi_dump()
 		COMPREPLY=($(compgen -W "none zlib lzo snappy zstd lz4" -- "$cur"))
 		return
 		;;
-	--from | -o | --output)
+	--from | -o | --output | --btf | --vmlinux | --system-map)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--layout | --root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex)
+	--threads)
+		[[ $command == ps ]] || return
+		;;
+	--layout | --root | --vcpu | -p | --pid | --process | --limit | -n | --min | --bytes | --text | --regex)
 		return
 		;;
 	esac
@@ -66,6 +73,21 @@ _vmi_dump()
 	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
+	symbols | sysinfo | modules | dmesg) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	vmas | files | mounts) options+=" --root --mode --system-map --btf --vmlinux --pid" ;;
+	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
+	info) options+=$space ;;
+	maps) options+="$space --symbols" ;;
+	regs) options+="$kernel --vcpu --symbols" ;;
+	translate) options+="$space --from --walk --reverse --symbols" ;;
+	read) options+="$space --phys --raw --type --skip-holes --symbols" ;;
+	string) options+="$space --phys --encoding --limit --unicode-string" ;;
+	strings) options+="$space --phys --encoding --min --offsets --threads" ;;
+	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
+	symbols | types | sysinfo) options+="$kernel --root --mode" ;;
+	struct) options+="$space --phys" ;;
+	ps) options+="$kernel --root --mode --threads --tree" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac
 

@@ -4,8 +4,12 @@
 _vmi_live()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="list info regs translate read string strings find maps monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols ps sysinfo modules dmesg monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols ps vmas files mounts sysinfo monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols types struct ps sysinfo monitor snapshot reset"
 	local options="--json --quiet --driver --help"
+	local kernel=" --system-map --btf --vmlinux"
+	local space="$kernel --root --vcpu --mode --pid --process"
 	local command= word i
 
 	COMPREPLY=()
@@ -61,12 +65,15 @@ _vmi_live()
 		COMPREPLY=($(compgen -W "xen" -- "$cur"))
 		return
 		;;
-	--from | -o | --output)
+	--from | -o | --output | --btf | --vmlinux | --system-map)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--root | --vcpu | --limit | -n | --min | --threads | --bytes | --text | --regex | --mem | \
+	--threads)
+		[[ $command == ps ]] || return
+		;;
+	--root | --vcpu | -p | --pid | --process | --limit | -n | --min | --bytes | --text | --regex | --mem | \
 		--rip | -c | --count | -d | --duration | --deadline)
 		return
 		;;
@@ -81,6 +88,21 @@ _vmi_live()
 	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
 	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
 	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
+	symbols | sysinfo | modules | dmesg) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
+	vmas | files | mounts) options+=" --root --mode --system-map --btf --vmlinux --pid" ;;
+	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
+	info) options+=$space ;;
+	maps) options+="$space --symbols" ;;
+	regs) options+="$kernel --vcpu --symbols" ;;
+	translate) options+="$space --from --walk --reverse --symbols" ;;
+	read) options+="$space --phys --raw --type --skip-holes --symbols" ;;
+	string) options+="$space --phys --encoding --limit --unicode-string" ;;
+	strings) options+="$space --phys --encoding --min --offsets --threads" ;;
+	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
+	symbols | types | sysinfo) options+="$kernel --root --mode" ;;
+	struct) options+="$space --phys" ;;
+	ps) options+="$kernel --root --mode --threads --tree" ;;
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"
 		options+=" --hypercall=user --io --descriptor --vmexit --privileged-call --mem"

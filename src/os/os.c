@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* The operating system of a guest: its kernel, symbols and types, behind one handle. */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "module.h"
+#include "vmcoreinfo.h"
+
+enum { BTF_MAX = 256 << 20 };
+
+static const vmi_gva link_text = 0xffffffff81000000, link_text_32 = 0xc1000000;
+
+void os_problem(struct vmi_os *os, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	if (!os->problem || os->problems > PROBLEMS_MAX)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (os->problems++ == PROBLEMS_MAX)
+		snprintf(text, sizeof(text), "there is more that cannot be read");
+	os->problem(os->problem_context, text);
+}
+
+enum vmi_status os_read(struct vmi_os *os, vmi_gva gva, void *buf, size_t len,
+			struct vmi_error *err)
+{
+	return vmi_read_struct(os->vm, &os->kernel.space, gva, buf, len, err);
+}
+
+enum vmi_status os_pointer(struct vmi_os *os, vmi_gva gva, vmi_gva *value, struct vmi_error *err)
+{
+	return vmi_read_pointer(os->vm, &os->kernel.space, gva, os->kernel.pointer_size, value,
+				err);
+}
+
+enum vmi_status os_u32(struct vmi_os *os, vmi_gva gva, uint32_t *value, struct vmi_error *err)
+{
+	return vmi_read_u32(os->vm, &os->kernel.space, gva, value, err);
+}
+
+enum vmi_status os_u64(struct vmi_os *os, vmi_gva gva, uint64_t *value, struct vmi_error *err)
+{
+	return vmi_read_u64(os->vm, &os->kernel.space, gva, value, err);
+}
+
+enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva, struct vmi_error *err)
+{
+	const struct symbol *symbol = symbols_find(&os->kernel.symbols, name);
+
+	if (symbol)
+		*gva = symbol->gva;
+	/* Tables without symbols of data are helped out by VMCOREINFO with some. */
+	else if (!vmcoreinfo_find(os->vm, "SYMBOL", name, gva))
+		return vmi_fail(err, VMI_ERR_NOT_FOUND, "the kernel has no symbol %s", name);
+	return VMI_OK;
+}
+
+/* ---- types ---------------------------------------------------------------------------------- */
+
+/* The kernel keeps its BTF among its read-only data. */
+static enum vmi_status types_load(struct vmi_os *os, struct vmi_error *err)
+{
+	vmi_gva start = 0, stop = 0;
+	enum vmi_status st = os_symbol(os, "__start_BTF", &start, err);
+
+	if (!st)
+		st = os_symbol(os, "__stop_BTF", &stop, err);
+	if (st || stop <= start || stop - start > BTF_MAX)
+		return vmi_fail(
+			err, VMI_ERR_UNSUPPORTED,
+			"this kernel has no types (BTF) in its memory; name a file that has "
+			"them: --btf FILE, or --vmlinux FILE with DWARF");
+	size_t len = (size_t)(stop - start);
+	uint8_t *bytes = malloc(len);
+	if (!bytes)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
+	st = os_read(os, start, bytes, len, err);
+	if (!st)
+		st = types_of_bytes(bytes, len, &os->types, err);
+	free(bytes);
+	if (st)
+		return vmi_wrap(err, VMI_ERR_UNSUPPORTED,
+				"the kernel's types (BTF) cannot be had; name a file that has them "
+				"(--btf FILE, --vmlinux FILE)");
+	os->info.types_source = "BTF of the kernel";
+	return VMI_OK;
+}
+
+static enum vmi_status types_from_file(struct vmi_os *os, const char *path, struct vmi_error *err)
+{
+#if defined(VMI_WITH_BPF) && defined(VMI_WITH_ELF)
+	os->info.types_source = path;
+	return types_of_file(path, &os->types, err);
+#else
+	(void)os;
+	return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+			"%s: types out of a file need libbpf and libelf, which this build lacks",
+			path);
+#endif
+}
+
+/* ---- */
+
+static void info_fill(struct vmi_os *os)
+{
+	struct vmi_os_info *info = &os->info;
+	const char *release = os->kernel.banner + strlen("Linux version ");
+	size_t len = strcspn(release, " ");
+
+	snprintf(os->release, sizeof(os->release), "%.*s", (int)len, release);
+	info->kind = "linux";
+	info->banner = os->kernel.banner;
+	info->release = os->release;
+	info->space = os->kernel.space;
+	info->space_source = os->kernel.space_source;
+	info->symbols_source = "kallsyms";
+	info->text = os->kernel.text;
+	info->text_gpa = os->kernel.text_gpa;
+	info->slide = os->kernel.text - (os->kernel.pointer_size == 8 ? link_text : link_text_32);
+	info->pointer_size = os->kernel.pointer_size;
+	info->symbol_count = os->kernel.symbols.count;
+}
+
+enum vmi_status vmi_os_open(struct vmi_os **out, struct vmi *vm,
+			    const struct vmi_os_options *options, struct vmi_error *err)
+{
+	struct vmi_os *os = calloc(1, sizeof(*os));
+
+	if (!os)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
+	os->vm = vm;
+	if (options) {
+		os->problem = options->problem;
+		os->problem_context = options->problem_context;
+	}
+	enum vmi_status st = kernel_find(&os->kernel, vm, options ? options->space : NULL, err);
+	if (st) {
+		free(os);
+		return st;
+	}
+	info_fill(os);
+	if (options && options->btf)
+		st = types_from_file(os, options->btf, err);
+	else if (types_load(os, &os->no_types) == VMI_ERR_NOMEM)
+		st = vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
+	if (st) {
+		vmi_os_close(os);
+		return st;
+	}
+	*out = os;
+	return VMI_OK;
+}
+
+void vmi_os_close(struct vmi_os *os)
+{
+	if (!os)
+		return;
+	free(os->task_fields);
+	if (os->modules)
+		modules_deinit(os->modules);
+	free(os->modules);
+	types_destroy(os->types);
+	kernel_deinit(&os->kernel);
+	free(os);
+}
+
+const struct vmi_os_info *vmi_os_info(const struct vmi_os *os)
+{
+	return &os->info;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OS_OS_H
+#define OS_OS_H
+
+#include <vmi/driver.h>
+#include <vmi/os.h>
+
+#include "kernel.h"
+#include "types.h"
+
+struct vmi_os {
+	struct vmi *vm;
+	struct kernel kernel;
+	struct types *types;       /* NULL: there are none */
+	struct vmi_error no_types; /* then: why */
+	struct vmi_os_info info;
+	char release[128];
+	char symbols_source[32];
+	struct task_fields *task_fields; /* once a task was looked at */
+	struct modules *modules;         /* once a module was looked for */
+	void (*problem)(void *context, const char *sentence);
+	void *problem_context;
+	unsigned problems;
+};
+
+enum { PROBLEMS_MAX = 1000 }; /* sentences; a torn image can have any number */
+
+/* Tell the user what could not be read, and that the rest goes on. */
+void os_problem(struct vmi_os *os, const char *fmt, ...) VMI_PRINTF(2, 3);
+
+/* Where a symbol of the kernel itself is. VMI_ERR_NOT_FOUND. */
+VMI_CHECKED enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva,
+				      struct vmi_error *err);
+
+/* Reading in the kernel's space. */
+VMI_CHECKED enum vmi_status os_read(struct vmi_os *os, vmi_gva gva, void *buf, size_t len,
+				    struct vmi_error *err);
+VMI_CHECKED enum vmi_status os_pointer(struct vmi_os *os, vmi_gva gva, vmi_gva *value,
+				       struct vmi_error *err);
+VMI_CHECKED enum vmi_status os_u32(struct vmi_os *os, vmi_gva gva, uint32_t *value,
+				   struct vmi_error *err);
+/* Where `name`, a variable of which each cpu has its own, is for `cpu`. VMI_ERR_NOT_FOUND. */
+VMI_CHECKED enum vmi_status os_percpu(struct vmi_os *os, const char *name, unsigned cpu,
+				      vmi_gva *gva, struct vmi_error *err);
+VMI_CHECKED enum vmi_status os_u64(struct vmi_os *os, vmi_gva gva, uint64_t *value,
+				   struct vmi_error *err);
+
+#endif
