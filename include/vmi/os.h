@@ -194,7 +194,7 @@ struct vmi_task {
 	uint32_t uid, gid, euid, egid;
 	uint32_t flags; /**< enum vmi_task_flags */
 	char state;     /**< as `ps` has it: R S D T t Z X I …; '?' unknown */
-	char comm[16];  /**< terminated */
+	char comm[64];  /**< terminated; of kernel threads the whole name, where it is kept */
 };
 
 struct vmi_task_list {

@@ -5,25 +5,29 @@
 
 #include "list.h"
 
-/* From the head along one of its two pointers; how many nodes were visited, SIZE_MAX: all. */
+static size_t breaks_off(struct vmi_os *os, const struct list_circle *circle, size_t count,
+			 const struct vmi_error *err)
+{
+	os_problem(os, "%s breaks off after %zu: %s", circle->what, count, err->text);
+	return count;
+}
+
+/*
+ * From the head along one of the two pointers, `link` bytes into a node; how many nodes were
+ * visited, SIZE_MAX: all. A node is visited when it was seen to be there.
+ */
 static size_t walk_along(struct vmi_os *os, const struct list_circle *circle, uint64_t link,
 			 size_t limit)
 {
-	const char *way = link ? "backward" : "forward";
-	vmi_gva node = circle->head, mark = node;
+	vmi_gva node = 0, next = 0, mark = circle->head;
 	size_t count = 0, mark_count = 0;
+	struct vmi_error err;
 
-	for (;;) {
-		vmi_gva from = node;
-		struct vmi_error err;
-
-		if (os_pointer(os, from + link, &node, &err)) {
-			os_problem(os, "%s breaks off after %zu %s: %s", circle->what, count, way,
-				   err.text);
-			return count;
-		}
-		if (node == circle->head)
-			return SIZE_MAX;
+	if (os_pointer(os, circle->head + link, &next, &err))
+		return breaks_off(os, circle, count, &err);
+	while ((node = next) != circle->head) {
+		if (os_pointer(os, node + link, &next, &err))
+			return breaks_off(os, circle, count, &err);
 		if (count == limit) {
 			os_problem(os, "%s does not end after %zu", circle->what, count);
 			return count;
@@ -45,6 +49,7 @@ static size_t walk_along(struct vmi_os *os, const struct list_circle *circle, ui
 			mark_count = count;
 		}
 	}
+	return SIZE_MAX;
 }
 
 void list_walk(struct vmi_os *os, const struct list_circle *circle)

@@ -45,6 +45,8 @@ VMI_CHECKED enum vmi_status os_pointer(struct vmi_os *os, vmi_gva gva, vmi_gva *
 				       struct vmi_error *err);
 VMI_CHECKED enum vmi_status os_u32(struct vmi_os *os, vmi_gva gva, uint32_t *value,
 				   struct vmi_error *err);
+/* Is the kernel known to be for one cpu? Then nothing in it is one of many. */
+bool os_is_uniprocessor(const struct vmi_os *os);
 /* Where `name`, a variable of which each cpu has its own, is for `cpu`. VMI_ERR_NOT_FOUND. */
 VMI_CHECKED enum vmi_status os_percpu(struct vmi_os *os, const char *name, unsigned cpu,
 				      vmi_gva *gva, struct vmi_error *err);

@@ -5,6 +5,14 @@
 
 #include "fields.h"
 
+bool os_is_uniprocessor(const struct vmi_os *os)
+{
+	const struct symbols *symbols = &os->kernel.symbols;
+
+	/* Without symbols of data, that one of them is not there says nothing. */
+	return symbols_find(symbols, "init_task") && !symbols_find(symbols, "__per_cpu_offset");
+}
+
 /*
  * Where a variable of each cpu is: what `__per_cpu_offset` holds for the cpu and the symbol's value
  * make the address, whether symbols count from 0 (64 bits, before 6.15) or are addresses. A kernel
@@ -16,9 +24,12 @@ static enum vmi_status offset_of(struct vmi_os *os, unsigned cpu, vmi_gva *offse
 	vmi_gva table;
 
 	*offset = 0;
-	if (os_symbol(os, "__per_cpu_offset", &table, NULL))
+	if (os_is_uniprocessor(os))
 		return cpu ? vmi_fail(err, VMI_ERR_NOT_FOUND, "there is no cpu %u", cpu) : VMI_OK;
-	return os_pointer(os, table + (vmi_gva)cpu * os->kernel.pointer_size, offset, err);
+	enum vmi_status st = os_symbol(os, "__per_cpu_offset", &table, err);
+
+	return st ? st
+		  : os_pointer(os, table + (vmi_gva)cpu * os->kernel.pointer_size, offset, err);
 }
 
 enum vmi_status os_percpu(struct vmi_os *os, const char *name, unsigned cpu, vmi_gva *gva,
@@ -37,14 +48,14 @@ enum vmi_status os_percpu(struct vmi_os *os, const char *name, unsigned cpu, vmi
 	return VMI_OK;
 }
 
-/* Is the cpu at work? Kernels for one cpu have no mask that says so. */
+/* Is the cpu at work? */
 static bool is_online(struct vmi_os *os, unsigned cpu)
 {
 	vmi_gva mask;
 	uint8_t byte;
 
 	if (os_symbol(os, "__cpu_online_mask", &mask, NULL))
-		return cpu == 0;
+		return cpu == 0 && os_is_uniprocessor(os);
 	return cpu < VMI_OS_CPUS_MAX && !os_read(os, mask + cpu / 8, &byte, 1, NULL) &&
 	       byte >> cpu % 8 & 1;
 }

@@ -6,6 +6,9 @@
 #include "task.h"
 #include "xarray.h"
 
+/* Above what TASK_PID_MAX numbers need, 16 to a node. */
+enum { NODES_MAX = TASK_PID_MAX / 8 };
+
 struct pid_fields {
 	struct field head, tasks, shift, slots;
 };
@@ -81,6 +84,7 @@ enum vmi_status pid_walk(struct vmi_os *os, uint64_t first, uint64_t last,
 		.slot_count = (unsigned)(fields.slots.size / os->kernel.pointer_size),
 		.shift_offset = fields.shift.offset,
 		.slots_offset = fields.slots.offset,
+		.nodes_max = NODES_MAX,
 		.node_mark = struct_size(os, "xa_node") ? 2 : 1,
 		.read = node_read,
 		.visit = pid_visit,

@@ -82,7 +82,7 @@ static enum vmi_status read_command_line(struct vmi_os *os, struct vmi_sysinfo *
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-/* How many bits a mask of cpus has; a kernel for one cpu has no masks. */
+/* How many bits a mask of cpus has; 0: unknown. */
 static unsigned count_cpus(struct vmi_os *os, const char *name)
 {
 	uint8_t mask[VMI_OS_CPUS_MAX / 8];
@@ -91,7 +91,7 @@ static unsigned count_cpus(struct vmi_os *os, const char *name)
 	vmi_gva at;
 
 	if (os_symbol(os, name, &at, NULL))
-		return 1;
+		return os_is_uniprocessor(os);
 	if (size > sizeof(mask))
 		size = sizeof(mask);
 	if (os_read(os, at, mask, (size_t)size, NULL))
@@ -180,7 +180,8 @@ static enum vmi_status read_clocks(struct vmi_os *os, struct vmi_sysinfo *info,
 	enum vmi_status st = fields_resolve(
 		os, clock_wants, sizeof(clock_wants) / sizeof(clock_wants[0]), &fields, err);
 
-	if (!st)
+	/* Since 6.17 it is the first of several. */
+	if (!st && os_symbol(os, "timekeeper_data", &core, NULL))
 		st = os_symbol(os, "tk_core", &core, err);
 	if (st)
 		return st;

@@ -28,6 +28,8 @@ static const struct field_want wants[] = {
 	WANT("task_struct", "tasks", tasks),
 	WANT("task_struct", "thread_node", thread_node),
 	WANT("task_struct", "pid_links|pids", pid_link), /* since 4.19 | before */
+	{"task_struct", "worker_private", offsetof(struct task_fields, kthread), true},
+	{"kthread", "full_name", offsetof(struct task_fields, full_name), true}, /* since 5.17 */
 	WANT("mm_struct", "pgd", pgd),
 	WANT("mm_struct", "arg_start", arg_start),
 	WANT("mm_struct", "arg_end", arg_end),
@@ -62,8 +64,8 @@ enum vmi_status task_fields(struct vmi_os *os, const struct task_fields **out,
 
 /* ---- a task --------------------------------------------------------------------------------- */
 
-/* PF_KTHREAD of include/linux/sched.h */
-static const uint64_t kernel_thread = 0x00200000;
+/* PF_WQ_WORKER and PF_KTHREAD of include/linux/sched.h */
+static const uint64_t workqueue_worker = 0x00000020, kernel_thread = 0x00200000;
 
 /*
  * The letter that fs/proc/array.c prints for a state: TASK_* and EXIT_* bits of
@@ -138,11 +140,34 @@ static void read_rest(struct vmi_os *os, const struct task_fields *fields, struc
 		task->ppid = (int32_t)ppid;
 		task->flags |= VMI_TASK_HAS_PPID;
 	}
+}
+
+/*
+ * Its name; of a kernel thread whose name is longer than `comm`, what kthread_create() was given,
+ * as /proc shows it (proc_task_name() in fs/proc/array.c). Of a worker /proc adds what it is at.
+ */
+static void read_name(struct vmi_os *os, const struct task_fields *fields, uint64_t flags,
+		      struct vmi_task *task)
+{
 	size_t len = fields->comm.size < sizeof(task->comm) ? (size_t)fields->comm.size
 							    : sizeof(task->comm);
-	if (os_read(os, gva + fields->comm.offset, task->comm, len, NULL))
+	struct vmi_string full = {0};
+	uint64_t kthread, name;
+
+	if (os_read(os, task->task + fields->comm.offset, task->comm, len, NULL))
 		memset(task->comm, 0, sizeof(task->comm));
 	task->comm[sizeof(task->comm) - 1] = '\0';
+	if (!(flags & kernel_thread) || flags & workqueue_worker || !fields->kthread.is_there ||
+	    !fields->full_name.is_there || !have(os, task->task, &fields->kthread, &kthread) ||
+	    !have(os, kthread, &fields->full_name, &name) || !name)
+		return;
+	if (!vmi_string_read(os->vm, &os->kernel.space, name, VMI_LATIN1, sizeof(task->comm) - 1,
+			     &full, NULL) &&
+	    full.length) {
+		memcpy(task->comm, full.bytes, full.length);
+		task->comm[full.length] = '\0';
+	}
+	vmi_string_free(&full);
 }
 
 enum vmi_status task_read(struct vmi_os *os, vmi_gva gva, struct vmi_task *out,
@@ -174,6 +199,7 @@ enum vmi_status task_read(struct vmi_os *os, vmi_gva gva, struct vmi_task *out,
 	read_cred(os, fields, &task);
 	read_space(os, fields, &task);
 	read_rest(os, fields, &task);
+	read_name(os, fields, flags, &task);
 	*out = task;
 	return VMI_OK;
 }

@@ -8,11 +8,11 @@
 struct task_fields {
 	/* struct task_struct */
 	struct field size, pid, tgid, comm, flags, state, exit_state, start, mm, real_parent;
-	struct field cred, signal, tasks, thread_node, pid_link;
+	struct field cred, signal, tasks, thread_node, pid_link, kthread;
 	/* struct mm_struct */
 	struct field pgd, arg_start, arg_end, env_start, env_end;
-	/* struct signal_struct, struct cred */
-	struct field thread_head, uid, gid, euid, egid;
+	/* struct kthread, struct signal_struct, struct cred */
+	struct field full_name, thread_head, uid, gid, euid, egid;
 };
 
 /* Of this kernel: borrowed until the os closes. VMI_ERR_UNSUPPORTED: its types are not there. */

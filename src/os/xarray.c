@@ -44,9 +44,9 @@ static bool node_read(struct walk *walk, vmi_gva node, unsigned parent_shift, ui
 	size_t len = (size_t)array->slot_count * array->pointer_size;
 	struct vmi_error err = {.text = ""};
 
-	if (++walk->nodes > XARRAY_NODES_MAX) {
+	if (++walk->nodes > array->nodes_max) {
 		/* Told once: every walk up from here ends. */
-		if (walk->nodes == XARRAY_NODES_MAX + 1)
+		if (walk->nodes == array->nodes_max + 1)
 			lose(walk, node, "it has more nodes than there can be");
 		return false;
 	}
@@ -69,7 +69,7 @@ static bool node_walk(struct walk *walk, uint64_t slot, uint64_t base, unsigned 
 	uint8_t slots[XARRAY_SLOTS_MAX * 8], shift;
 
 	if (!node_read(walk, slot & ~UINT64_C(3), parent_shift, slots, &shift))
-		return walk->nodes <= XARRAY_NODES_MAX;
+		return walk->nodes <= walk->array->nodes_max;
 	for (unsigned i = 0; i < walk->array->slot_count; i++) {
 		uint64_t step = (uint64_t)i << shift;
 		uint64_t index = base + step, below = (UINT64_C(1) << shift) - 1;

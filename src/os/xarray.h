@@ -10,7 +10,8 @@ struct xarray {
 	unsigned slot_count;   /* of a node: a power of two, at most XARRAY_SLOTS_MAX */
 	uint64_t shift_offset; /* of the node's `shift`, a byte */
 	uint64_t slots_offset;
-	uint8_t node_mark; /* the two low bits of a slot that leads to a node */
+	unsigned nodes_max; /* that are looked at: an array of a torn image may have any number */
+	uint8_t node_mark;  /* the two low bits of a slot that leads to a node */
 
 	/* All of a node's bytes from `gva` on, or a failure. */
 	enum vmi_status (*read)(void *context, vmi_gva gva, void *buf, size_t len,
@@ -22,7 +23,7 @@ struct xarray {
 	void *context;
 };
 
-enum { XARRAY_SLOTS_MAX = 64, XARRAY_NODES_MAX = 1 << 17 };
+enum { XARRAY_SLOTS_MAX = 64 };
 
 /* Visit what is kept at [first, last] under `head`, the array's xa_head, in ascending order. */
 void xarray_walk(const struct xarray *xarray, vmi_gva head, uint64_t first, uint64_t last);

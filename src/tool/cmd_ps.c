@@ -37,10 +37,10 @@ static bool arguments(struct listing *listing, const struct vmi_task *task,
 	return string->bytes && (!st || string->length);
 }
 
-/* One string, blanks between arguments; what is last ends it, with or without a zero. */
+/* One string, blanks between arguments; the last one's terminator is none. */
 static void arguments_join(struct vmi_string *string)
 {
-	while (string->length && !string->bytes[string->length - 1])
+	if (string->length && !string->bytes[string->length - 1])
 		string->length--;
 	for (size_t i = 0; i < string->length; i++)
 		if (!string->bytes[i])
@@ -151,6 +151,9 @@ static void print_command(struct listing *listing, const struct vmi_task *task)
 
 	if (leader && arguments(listing, task, &string)) {
 		arguments_join(&string);
+		/* What a title was written over is zeros. */
+		while (string.length && string.bytes[string.length - 1] == ' ')
+			string.length--;
 		text_put(out, string.bytes, string.length);
 	} else {
 		out_string(out, leader ? "[" : "");
