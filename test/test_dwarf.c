@@ -10,10 +10,11 @@
 #include "symbols_file.h"
 
 struct dw_later;
-typedef struct dw_list {
+struct dw_list {
 	struct dw_list *next;
 	const struct dw_later *later;
-} dw_list_t;
+};
+typedef struct dw_list dw_list_t;
 union dw_either {
 	uint64_t whole;
 	uint8_t byte[8];

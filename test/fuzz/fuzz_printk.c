@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../mk_printk.h"
+#include "mk_printk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
