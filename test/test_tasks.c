@@ -347,7 +347,12 @@ static void test_freed(void **state)
 	put32(k, k->task[8] + T_TGID, 0x6b6b6b6b);
 	check_all(k, 8);
 	assert_true(k->guest.problems);
-	assert_non_null(strstr(k->guest.problem, "is no task"));
+	assert_non_null(strstr(k->guest.problem, "is no task: its numbers are 0x6b6b6b6b"));
+	/* Cleared. */
+	put32(k, k->task[8] + T_PID, 0);
+	put32(k, k->task[8] + T_TGID, 0);
+	check_all(k, 8);
+	assert_non_null(strstr(k->guest.problem, "is no task: it has no number"));
 }
 
 static void test_table_torn(void **state)
