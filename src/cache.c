@@ -34,6 +34,7 @@ struct table {
 	bool retired;
 	uint64_t *tags;  /* sets * WAYS */
 	uint8_t *recent; /* sets: bit per way */
+	uint32_t *asked; /* sets * WAYS: what was last read past the cache, in short */
 	struct line *lines;
 };
 
@@ -50,6 +51,7 @@ static void table_free(struct table *table)
 		return;
 	free(table->tags);
 	free(table->recent);
+	free(table->asked);
 	free(table->lines);
 	free(table);
 }
@@ -67,9 +69,10 @@ static struct table *table_create(size_t slots)
 	if (table->sets <= SIZE_MAX / WAYS / sizeof(*table->lines)) {
 		table->tags = calloc(table->sets * WAYS, sizeof(*table->tags));
 		table->recent = calloc(table->sets, sizeof(*table->recent));
+		table->asked = calloc(table->sets * WAYS, sizeof(*table->asked));
 		table->lines = calloc(table->sets * WAYS, sizeof(*table->lines));
 	}
-	if (!table->tags || !table->recent || !table->lines) {
+	if (!table->tags || !table->recent || !table->asked || !table->lines) {
 		table_free(table);
 		return NULL;
 	}
@@ -181,6 +184,16 @@ static void set_touch(struct table *table, size_t set, unsigned way)
 		table->recent[set] = (uint8_t)(1u << way);
 }
 
+/* The way that holds a page, or WAYS. */
+static unsigned set_find(const struct table *table, size_t set, vmi_gfn gfn)
+{
+	unsigned way = 0;
+
+	while (way < WAYS && table->tags[set * WAYS + way] != gfn + 1)
+		way++;
+	return way;
+}
+
 /* The slow half of cache_get(): fetch, and keep it when a line is free. */
 static enum vmi_status cache_fill(struct cache *cache, size_t set, vmi_gfn gfn,
 				  struct vmi_page *page, struct vmi_error *err)
@@ -226,20 +239,36 @@ enum vmi_status cache_get(struct cache *cache, vmi_gfn gfn, struct vmi_page *pag
 		cache->misses++;
 		return cache_fill(cache, set, gfn, page, err);
 	}
-	const uint64_t *tags = &table->tags[set * WAYS];
-	for (unsigned way = 0; way < WAYS; way++) {
-		if (tags[way] != gfn + 1)
-			continue;
-		struct line *line = &table->lines[set * WAYS + way];
-		cache->hits++;
-		line->pins++;
-		table->pins++;
-		set_touch(table, set, way);
-		*page = line->page;
-		return VMI_OK;
+	unsigned way = set_find(table, set, gfn);
+	if (way == WAYS) {
+		cache->misses++;
+		return cache_fill(cache, set, gfn, page, err);
 	}
+	struct line *line = &table->lines[set * WAYS + way];
+	cache->hits++;
+	line->pins++;
+	table->pins++;
+	set_touch(table, set, way);
+	*page = line->page;
+	return VMI_OK;
+}
+
+bool cache_wants(struct cache *cache, vmi_gfn gfn)
+{
+	struct table *table = cache->table;
+
+	if (!table)
+		return false;
+	if (table->used && set_find(table, gfn & (table->sets - 1), gfn) != WAYS)
+		return true;
+	size_t slots = table->sets * WAYS;
+	uint32_t *asked = &table->asked[gfn & (slots - 1)];
+	uint32_t tag = (uint32_t)(gfn / slots) + 1; /* one of a page far away passes for it */
+	if (*asked == tag)
+		return true;
+	*asked = tag;
 	cache->misses++;
-	return cache_fill(cache, set, gfn, page, err);
+	return false;
 }
 
 void cache_put(struct cache *cache, struct vmi_page *page)
@@ -291,13 +320,12 @@ void cache_flush_gfn(struct cache *cache, vmi_gfn gfn)
 	if (!table || gfn == UINT64_MAX) /* whose tag would be that of an empty line */
 		return;
 	size_t set = gfn & (table->sets - 1);
-	for (unsigned way = 0; way < WAYS; way++) {
-		if (table->tags[set * WAYS + way] != gfn + 1)
-			continue;
-		table->tags[set * WAYS + way] = 0;
-		if (!table->lines[set * WAYS + way].pins)
-			line_empty(cache, &table->lines[set * WAYS + way]);
-	}
+	unsigned way = set_find(table, set, gfn);
+	if (way == WAYS)
+		return;
+	table->tags[set * WAYS + way] = 0;
+	if (!table->lines[set * WAYS + way].pins)
+		line_empty(cache, &table->lines[set * WAYS + way]);
 }
 
 void cache_stats(const struct cache *cache, struct vmi_cache_stats *stats)

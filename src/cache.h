@@ -22,6 +22,11 @@ void cache_destroy(struct cache *cache);
 VMI_CHECKED enum vmi_status cache_get(struct cache *cache, vmi_gfn gfn, struct vmi_page *page,
 				      struct vmi_error *err);
 void cache_put(struct cache *cache, struct vmi_page *page);
+/*
+ * Is the page held, or was this asked about it before, not long ago? A reader of all of a page does
+ * without the cache the first time, as most such readers do not come back.
+ */
+bool cache_wants(struct cache *cache, vmi_gfn gfn);
 
 /* Drop what is held and start with a new table; `slots` 0: off. */
 VMI_CHECKED enum vmi_status cache_resize(struct cache *cache, size_t slots, struct vmi_error *err);

@@ -9,17 +9,22 @@
 /* From here on a driver that can copies several pages at once. */
 enum { COPY_MIN = 2 * VMI_PAGE_SIZE };
 
+static enum vmi_status check_gfn(vmi_gfn gfn, struct vmi_error *err)
+{
+	if (gfn >> (52 - VMI_PAGE_SHIFT))
+		return vmi_fail(err, VMI_ERR_NOT_SAVED,
+				"gfn 0x%" PRIx64 " is above all physical memory", gfn);
+	return VMI_OK;
+}
+
 enum vmi_status vmi_page_get(struct vmi *vm, vmi_gfn gfn, struct vmi_page *page,
 			     struct vmi_error *err)
 {
 	enum vmi_status st = require(vm, VMI_CAP_READ, err);
 
-	if (st)
-		return st;
-	if (gfn >> (52 - VMI_PAGE_SHIFT))
-		return vmi_fail(err, VMI_ERR_NOT_SAVED,
-				"gfn 0x%" PRIx64 " is above all physical memory", gfn);
-	return cache_get(vm->cache, gfn, page, err);
+	if (!st)
+		st = check_gfn(gfn, err);
+	return st ? st : cache_get(vm->cache, gfn, page, err);
 }
 
 void vmi_page_put(struct vmi *vm, struct vmi_page *page)
@@ -107,10 +112,18 @@ static enum vmi_status read_piece(struct vmi *vm, const struct vmi_space *space,
 
 	size_t want = len < span ? len : (size_t)span;
 	const struct vmi_driver_ops *ops = vm->target->ops;
+	vmi_gfn gfn = gpa >> VMI_PAGE_SHIFT;
 	if (!st && want >= COPY_MIN && ops->page.copy)
 		return ops->page.copy(vm->target->self, gpa, buf, want, done, err);
 	if (!st)
-		st = vmi_page_get(vm, gpa >> VMI_PAGE_SHIFT, &page, err);
+		st = check_gfn(gfn, err);
+	if (!st && want >= VMI_PAGE_SIZE && !(gpa % VMI_PAGE_SIZE) && ops->page.unpack &&
+	    !cache_wants(vm->cache, gfn)) {
+		*done = VMI_PAGE_SIZE;
+		return ops->page.unpack(vm->target->self, gfn, buf, err);
+	}
+	if (!st)
+		st = cache_get(vm->cache, gfn, &page, err);
 	if (st)
 		return st;
 	size_t n = page_known(&page, gpa % VMI_PAGE_SIZE, want);

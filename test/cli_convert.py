@@ -150,7 +150,7 @@ class Formats(Base):
             self.assertEqual(said["zero_bytes"], zero, options)
             if options != ("lime",):
                 # In that, a header moves pages off those of the file.
-                self.assertLess(said["disk_bytes"], 700 * PAGE - zero + 32 * PAGE, options)
+                self.assertLess(said["disk_bytes"], 700 * PAGE - zero + 12 * PAGE, options)
 
     def test_threads(self):
         """Of more than one chunk, so that threads have something to get into a wrong order."""

@@ -22,8 +22,9 @@ static inline void assert_page(struct vmi *vm, const char *pages, unsigned gfn)
 	if (vmi_page_get(vm, gfn, &page, &err))
 		fail_with("page", &err);
 	for (unsigned i = 0; i < PAGE; i++)
-		if (page.data[i] !=
-		    (pages[same] == 'z' ? 0 : mk_byte((uint64_t)same * PAGE + i, 0)))
+		if (page.data[i] != (pages[same] == 'z'   ? 0
+				     : pages[same] == 'u' ? MK_KDUMP_FILL
+							  : mk_byte((uint64_t)same * PAGE + i, 0)))
 			fail_msg("gfn 0x%x, byte 0x%x is 0x%x", gfn, i, page.data[i]);
 	vmi_page_put(vm, &page);
 }

@@ -81,6 +81,7 @@ def valid(memory, image):
         ("xz", lzma.compress(memory), "one block"),
         ("xz-streams", lzma.compress(memory[:half]) + bytes(8) + lzma.compress(memory[half:]),
          "two streams, padded"),
+        ("xz-no-index", lzma.compress(memory)[:-1], "no index at the end"),
         ("lz4", lz4(memory), "plain blocks"),
         ("lz4-linked", lz4(memory, flags=0x40), "linked ones, which refer to nothing"),
         ("lz4-short", lz4(memory, block=5000), "blocks that are not full"),
@@ -110,7 +111,7 @@ def rejected(memory):
         ("gzip-flags", b"\x1f\x8b\x08\x1c" + b"\xff" * 5000, "extra field and name without end"),
         ("gzip-deep", deep(memory, 6), "six in one another"),
         ("gzip-empty", gzip.compress(b""), "nothing in it"),
-        ("xz-cut", lzma.compress(memory)[:-1], "no index at the end"),
+        ("xz-header", lzma.compress(memory)[:20], "ends inside a block's header"),
         ("lz4-check", lz4(memory, check=0), "the header's checksum is wrong"),
         ("lz4-version", lz4(memory, flags=0xa0), "version 2"),
         ("lz4-dictionary", lz4(memory, flags=0x61, extra=dictionary), "needs a dictionary"),
@@ -144,7 +145,8 @@ def write(out, memory, image, rng):
     for name, data, why in valid(memory, image):
         out.write("packed-%s" % name, data, "ok", why)
     for name, data in (("gzip", gzip.compress(memory, 6)), ("lz4", lz4(memory)),
-                       ("lz4-linked", lz4(memory, flags=0x40)), ("zstd", zstd(memory))):
+                       ("lz4-linked", lz4(memory, flags=0x40)), ("zstd", zstd(memory)),
+                       ("xz", lzma.compress(memory))):
         out.write("packed-%s-cut" % name, data[:-len(data) // 3], "partial", "cut in its last third",
                   good=[(0, quarter)], bad=[(len(memory) - 16, 16)], options=("--driver", "raw"))
     for name, data, why in rejected(memory):

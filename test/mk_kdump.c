@@ -195,7 +195,9 @@ static bool put_page(struct writer *w, const struct mk_kdump *k, unsigned gfn)
 	char kind = k->pages[gfn];
 
 	for (unsigned i = 0; i < BLOCK; i++)
-		page[i] = kind == 'z' ? 0 : mk_byte((uint64_t)gfn * BLOCK + i, 0);
+		page[i] = kind == 'z'   ? 0
+			  : kind == 'u' ? MK_KDUMP_FILL
+					: mk_byte((uint64_t)gfn * BLOCK + i, 0);
 	if (kind == 'l' || kind == 's' || (kind == 'z' && w->zeros)) {
 		put_desc(w,
 			 kind == 'l'   ? 0
@@ -207,7 +209,7 @@ static bool put_page(struct writer *w, const struct mk_kdump *k, unsigned gfn)
 			 kind == 's' ? w->before_flags : 0);
 		return true;
 	}
-	if (kind == 'c') {
+	if (kind == 'c' || kind == 'u') {
 		flags = k->flags;
 		bytes = packed;
 		if (!(size = compress_page(flags, page, packed)))

@@ -4,13 +4,15 @@
 
 #include "mk_elf.h"
 
+enum { MK_KDUMP_FILL = 0x5a };
+
 /**
  * kdump-compressed dumps in memory, from a description; 8 bytes at a gpa hold that gpa, as in
  * mk_elf.h. Each character of `pages` is one page, from gfn 0 on:
  *
  *	.  a hole		r  as it is		z  zeros, in the one block for all of them
  *	x  left out		c  compressed		s  the same block as the page before
- *	l  lost: its descriptor is all zeros
+ *	l  lost: its descriptor is all zeros	u  compressed, all of its bytes are MK_KDUMP_FILL
  */
 struct mk_kdump {
 	const char *signature; /* NULL: KDUMP */

@@ -381,6 +381,69 @@ static void at_random(void **state)
 	setting_end(&s);
 }
 
+/* As a driver that makes pages: once more, where the reader wants it. */
+static enum vmi_status unpack(void *self, vmi_gfn gfn, uint8_t *out, struct vmi_error *err)
+{
+	struct fake *fake = fake_of(self);
+	struct vmi_page page;
+	enum vmi_status st = fake->ops.page.get(self, gfn, &page, err);
+
+	if (st)
+		return st;
+	memcpy(out, page.data, VMI_PAGE_SIZE);
+	fake->ops.page.put(self, &page);
+	return VMI_OK;
+}
+
+static void read_whole(struct setting *s, unsigned i)
+{
+	uint8_t buf[VMI_PAGE_SIZE];
+	struct vmi_error err;
+	uint64_t number;
+
+	CHECK_OK(vmi_read_bytes(s->vm, NULL, (vmi_gpa)(BASE + i) << VMI_PAGE_SHIFT, buf,
+				sizeof(buf), NULL, &err));
+	memcpy(&number, buf, sizeof(number));
+	assert_int_equal(number, i);
+}
+
+/* Who reads all of a page goes past the cache, until it is asked for again. */
+static void whole_pages(void **state)
+{
+	struct setting s = setting_make(0, FAKE_COPIED);
+	uint8_t buf[3 * VMI_PAGE_SIZE];
+	struct vmi_error err;
+
+	(void)state;
+	s.fake->ops.page.unpack = unpack;
+	read_whole(&s, 0);
+	assert_int_equal(stats_of(&s).used, 0);
+	for (unsigned round = 0; round < 3; round++)
+		read_whole(&s, 0);
+	assert_int_equal(stats_of(&s).used, 1);
+	assert_int_equal(fake_gets(s.fake, BASE), 2);
+	assert_int_equal(stats_of(&s).misses, 2);
+	assert_int_equal(stats_of(&s).hits, 2);
+
+	/* What is held is not made again; of what is read in part, all is kept. */
+	touch(&s, 1);
+	read_whole(&s, 1);
+	assert_int_equal(fake_gets(s.fake, BASE + 1), 1);
+	CHECK_OK(vmi_read_bytes(s.vm, NULL, ((BASE + 2) << VMI_PAGE_SHIFT) + 8, buf, sizeof(buf),
+				NULL, &err));
+	assert_int_equal(stats_of(&s).used, 4);
+	assert_int_equal(fake_gets(s.fake, BASE + 3), 1);
+
+	vmi_page_cache_disable(s.vm);
+	read_whole(&s, 1);
+	assert_int_equal(fake_gets(s.fake, BASE + 1), 2);
+	CHECK_FAIL(vmi_read_bytes(s.vm, NULL, UINT64_C(1) << 52, buf, sizeof(buf), NULL, &err),
+		   VMI_ERR_NOT_SAVED, "is above all physical memory");
+	CHECK_FAIL(vmi_read_bytes(s.vm, NULL, 0, buf, sizeof(buf), NULL, &err), VMI_ERR_NOT_SAVED,
+		   "reading gpa 0x0: no memory at gfn 0x0");
+	setting_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +459,7 @@ int main(void)
 		cmocka_unit_test(disabled),
 		cmocka_unit_test(resizing),
 		cmocka_unit_test(at_random),
+		cmocka_unit_test(whole_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,6 +323,69 @@ static void shared_blocks(void **state)
 	image_close(&image);
 }
 
+/* The same read in one go, which does not go by pins. */
+static void assert_read_as_pinned(struct vmi *vm, unsigned pages)
+{
+	uint8_t all[8 * PAGE];
+	struct vmi_error err = {0};
+	struct vmi_page page;
+
+	if (vmi_read_bytes(vm, NULL, 0, all, pages * PAGE, NULL, &err))
+		fail_with("reading", &err);
+	for (unsigned gfn = 0; gfn < pages; gfn++) {
+		assert_int_equal(vmi_page_get(vm, gfn, &page, NULL), VMI_OK);
+		assert_memory_equal(all + gfn * PAGE, page.data, PAGE);
+		vmi_page_put(vm, &page);
+	}
+}
+
+/* Blocks of the same few bytes are unpacked once, too, wherever they lie. */
+static void equal_blocks(void **state)
+{
+	static const char pages[] = "ucucszru";
+	struct vmi_page a, b;
+
+	(void)state;
+	for (unsigned i = 0; i < CODECS; i++) {
+		struct image image =
+			open_kdump(&(struct mk_kdump){.pages = pages, .flags = codec_flags[i]});
+		assert_int_equal(vmi_page_get(image.vm, 0, &a, NULL), VMI_OK);
+		assert_int_equal(vmi_page_get(image.vm, 7, &b, NULL), VMI_OK);
+		assert_ptr_equal(a.data, b.data);
+		vmi_page_put(image.vm, &a);
+		vmi_page_put(image.vm, &b);
+		assert_held_pages(image.vm, pages);
+		image_close(&image);
+
+		image = open_kdump(&(struct mk_kdump){.pages = pages, .flags = codec_flags[i]});
+		for (unsigned round = 0; round < 3; round++) {
+			assert_read_as_pinned(image.vm, sizeof(pages) - 1);
+			vmi_page_cache_flush(image.vm);
+		}
+		image_close(&image);
+	}
+}
+
+/* What cannot be unpacked fails alike when all of a page is read. */
+static void whole_page_fails(void **state)
+{
+	static const uint8_t junk[64] = {1, 2, 3};
+	struct mk_desc lie = {.gfn = 1, .size = sizeof(junk), .flags = 1, .bytes = junk};
+	uint8_t all[3 * PAGE];
+	struct vmi_error err = {0};
+	size_t done;
+
+	(void)state;
+	struct image image =
+		open_kdump(&(struct mk_kdump){.pages = "ccc", .flags = 1, .lie = &lie});
+	for (unsigned round = 0; round < 3; round++) {
+		assert_says(vmi_read_bytes(image.vm, NULL, 0, all, sizeof(all), &done, &err),
+			    VMI_ERR_CORRUPT, "reading gpa 0x1000: gfn 0x1 at file offset 0x", &err);
+		assert_int_equal(done, PAGE);
+	}
+	image_close(&image);
+}
+
 /* The rank of a page counts over many groups of the bitmap, and stretches are long. */
 static void many_pages(void **state)
 {
@@ -431,6 +494,7 @@ int main(void)
 		cmocka_unit_test(damaged_pages),    cmocka_unit_test(lying_descriptors),
 		cmocka_unit_test(absent_pages),     cmocka_unit_test(incomplete),
 		cmocka_unit_test(truncated),        cmocka_unit_test(shared_blocks),
+		cmocka_unit_test(equal_blocks),     cmocka_unit_test(whole_page_fails),
 		cmocka_unit_test(many_pages),       cmocka_unit_test(registers),
 		cmocka_unit_test(vmcoreinfo_alone), cmocka_unit_test(erased),
 		cmocka_unit_test(narrow_guest),

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec.h"
 #include "kdump_set.h"
@@ -178,64 +179,133 @@ static enum vmi_status lost(const struct kdump_part *part, vmi_gfn gfn, bool wri
 			vmi_source_size(part->source));
 }
 
-/* Unpack a page into memory of our own, unless someone has done so just now. */
-static enum vmi_status unpack(struct kdump *kdump, const struct kdump_part *part, vmi_gfn gfn,
-			      const struct kdump_desc *desc, struct shared_page **out,
+/* A page that the dump holds. */
+struct block {
+	const struct kdump_part *part;
+	struct kdump_desc desc;
+	const uint8_t *data; /* where it lies in memory as it is, or NULL */
+};
+
+static enum vmi_status locate(const struct kdump *kdump, vmi_gfn gfn, struct block *block,
 			      struct vmi_error *err)
 {
-	struct shared_page *page = shared_find(&kdump->shared, part, desc->offset);
+	const struct kdump_part *part = kdump_set_find(&kdump->set, gfn);
+	struct kdump_desc *desc = &block->desc;
 
-	*out = page;
-	if (page)
+	if (!part || !pagemap_has(&part->dumped, gfn))
+		return absent(kdump, part, gfn, err);
+	enum vmi_status st = kdump_part_desc(part, gfn, desc, err);
+	if (st == VMI_END)
+		return lost(part, gfn, true, err);
+	if (st)
+		return vmi_wrap(err, st, "gfn 0x%" PRIx64, gfn);
+	enum kdump_place place = kdump_part_place(part, desc);
+	if (place == KDUMP_CUT)
+		return lost(part, gfn, desc->offset, err);
+	block->part = part;
+	block->data = NULL;
+	if (place == KDUMP_ZERO)
+		block->data = kdump_zeros();
+	else if (!desc->flags && desc->size == KDUMP_BLOCK)
+		block->data = vmi_source_at(part->source, desc->offset, KDUMP_BLOCK);
+	return VMI_OK;
+}
+
+/* Where a block lies; as integers, so that no byte of it is padding. */
+struct place {
+	uint64_t part, offset;
+};
+
+/*
+ * Pages are the same that are unpacked from the same place, or from the same bytes, as pages of one
+ * value are; which many are, and some writers store each of them.
+ */
+static struct shared_key key_of(const struct block *block, const uint8_t *packed,
+				struct place *place)
+{
+	if (block->desc.size <= SHARED_KEY)
+		return (struct shared_key){block->desc.flags, block->desc.size, packed};
+	*place = (struct place){(uintptr_t)block->part, block->desc.offset};
+	return (struct shared_key){UINT64_MAX, sizeof(*place), (const uint8_t *)place};
+}
+
+/*
+ * Unpack to `out`, or, where that is NULL or others may want the page, too, to one of our own,
+ * which is *own then; unless someone has done so just now.
+ */
+static enum vmi_status unpack_with(struct kdump *kdump, const struct block *block,
+				   struct codec_tools *tools, uint8_t *out,
+				   struct shared_page **own, struct vmi_error *err)
+{
+	const uint8_t *packed;
+	struct place place;
+	enum vmi_status st = kdump_part_packed(block->part, &block->desc, tools, &packed, err);
+
+	if (st)
+		return st;
+	struct shared_key key = key_of(block, packed, &place);
+	bool again = shared_find(&kdump->shared, &key, own);
+	if (*own)
 		return VMI_OK;
-	page = shared_page_get(&kdump->shared);
-	struct codec_tools *tools = page ? codec_tools_take(&kdump->codecs) : NULL;
-	if (!tools) {
-		shared_page_put(page);
-		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for gfn 0x%" PRIx64, gfn);
-	}
-	enum vmi_status st = kdump_part_unpack(part, desc, tools, page->bytes, err);
-	codec_tools_put(&kdump->codecs, tools);
+	if (out && !again)
+		return kdump_unpack(&block->desc, packed, tools, out, err);
+	struct shared_page *page = shared_page_get(&kdump->shared);
+	if (!page)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
+	st = kdump_unpack(&block->desc, packed, tools, page->bytes, err);
 	if (st) {
 		shared_page_put(page);
-		return vmi_wrap(err, st, "gfn 0x%" PRIx64 " at file offset 0x%" PRIx64, gfn,
-				desc->offset);
+		return st;
 	}
-	shared_keep(&kdump->shared, part, desc->offset, page);
-	*out = page;
+	shared_keep(&kdump->shared, &key, page);
+	*own = page;
 	return VMI_OK;
+}
+
+static enum vmi_status unpack(struct kdump *kdump, vmi_gfn gfn, const struct block *block,
+			      uint8_t *out, struct shared_page **own, struct vmi_error *err)
+{
+	struct codec_tools *tools = codec_tools_take(&kdump->codecs);
+
+	if (!tools)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for gfn 0x%" PRIx64, gfn);
+	enum vmi_status st = unpack_with(kdump, block, tools, out, own, err);
+	codec_tools_put(&kdump->codecs, tools);
+	return st ? vmi_wrap(err, st, "gfn 0x%" PRIx64 " at file offset 0x%" PRIx64, gfn,
+			     block->desc.offset)
+		  : VMI_OK;
 }
 
 static enum vmi_status kdump_page_get(void *self, vmi_gfn gfn, struct vmi_page *page,
 				      struct vmi_error *err)
 {
-	struct kdump *kdump = self;
-	const struct kdump_part *part = kdump_set_find(&kdump->set, gfn);
 	struct shared_page *own = NULL;
-	const uint8_t *data = NULL;
-	struct kdump_desc desc;
+	struct block block;
+	enum vmi_status st = locate(self, gfn, &block, err);
 
-	if (!part || !pagemap_has(&part->dumped, gfn))
-		return absent(kdump, part, gfn, err);
-	enum vmi_status st = kdump_part_desc(part, gfn, &desc, err);
-	if (st == VMI_END)
-		return lost(part, gfn, true, err);
+	if (!st && !block.data)
+		st = unpack(self, gfn, &block, NULL, &own, err);
 	if (st)
-		return vmi_wrap(err, st, "gfn 0x%" PRIx64, gfn);
-	enum kdump_place place = kdump_part_place(part, &desc);
-	if (place == KDUMP_CUT)
-		return lost(part, gfn, desc.offset, err);
-	if (place == KDUMP_ZERO)
-		data = kdump_zeros();
-	else if (!desc.flags && desc.size == KDUMP_BLOCK)
-		data = vmi_source_at(part->source, desc.offset, KDUMP_BLOCK);
-	if (!data) {
-		st = unpack(kdump, part, gfn, &desc, &own, err);
-		if (st)
-			return st;
-		data = own->bytes;
-	}
-	*page = (struct vmi_page){.data = data, .extent = VMI_PAGE_SIZE, .pin = own};
+		return st;
+	*page = (struct vmi_page){
+		.data = own ? own->bytes : block.data, .extent = VMI_PAGE_SIZE, .pin = own};
+	return VMI_OK;
+}
+
+static enum vmi_status kdump_page_unpack(void *self, vmi_gfn gfn, uint8_t *out,
+					 struct vmi_error *err)
+{
+	struct shared_page *own = NULL;
+	struct block block;
+	enum vmi_status st = locate(self, gfn, &block, err);
+
+	if (!st && !block.data)
+		st = unpack(self, gfn, &block, out, &own, err);
+	if (st)
+		return st;
+	if (own || block.data)
+		memcpy(out, own ? own->bytes : block.data, VMI_PAGE_SIZE);
+	shared_page_put(own);
 	return VMI_OK;
 }
 
@@ -372,6 +442,7 @@ const struct vmi_driver_ops driver_kdump = {
 	.vmcoreinfo = kdump_vmcoreinfo,
 	.page = {.get = kdump_page_get,
 		 .put = kdump_page_put,
+		 .unpack = kdump_page_unpack,
 		 .run_next = kdump_run_next,
 		 .absent_next = kdump_absent_next},
 	.registers = {.get = kdump_registers_get},

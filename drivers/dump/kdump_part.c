@@ -14,6 +14,7 @@
 enum {
 	SAMPLE = 16384,  /* descriptors that are looked at when opening, at either end */
 	STRETCH = 4096,  /* pages that are looked at for one stretch */
+	CACHE_LINE = 64, /* of the host, or about */
 	WINDOW = 128,    /* descriptors that are read at once */
 	ZERO_TRIALS = 16 /* shared pages that are looked at, in the hope for zeros */
 };
@@ -170,7 +171,7 @@ enum vmi_status kdump_part_stretch(const struct kdump_part *part, vmi_gfn gfn, v
 	return VMI_OK;
 }
 
-/* ---- the sample ----------------------------------------------------------------------------- */
+/* ---- pages ---------------------------------------------------------------------------------- */
 
 /* CODEC_COUNT: none that is known, or several. */
 static enum codec codec_of(uint32_t flags)
@@ -181,6 +182,48 @@ static enum codec codec_of(uint32_t flags)
 		i++;
 	return (enum codec)i;
 }
+
+enum vmi_status kdump_part_packed(const struct kdump_part *part, const struct kdump_desc *desc,
+				  struct codec_tools *tools, const uint8_t **packed,
+				  struct vmi_error *err)
+{
+	/* What does not become smaller is stored as it is; so larger ones are not to be had. */
+	if (!desc->size || desc->size > CODEC_SCRATCH ||
+	    (!desc->flags && desc->size != KDUMP_BLOCK))
+		return vmi_fail(err, VMI_ERR_CORRUPT,
+				"its descriptor gives it 0x%" PRIx32 " bytes in the file",
+				desc->size);
+	if (desc->flags && codec_of(desc->flags) == CODEC_COUNT)
+		return vmi_fail(err, VMI_ERR_CORRUPT,
+				"its descriptor names no codec that is known: flags 0x%" PRIx32,
+				desc->flags);
+	const uint8_t *at = vmi_source_at(part->source, desc->offset, desc->size);
+	/* Decoders read on as they go: ask for all of it at once, and they need not wait. */
+	for (uint32_t i = 0; at && i < desc->size; i += CACHE_LINE)
+		__builtin_prefetch(at + i);
+	if (!at) {
+		enum vmi_status st = vmi_source_read(part->source, desc->offset, tools->scratch,
+						     desc->size, err);
+		if (st)
+			return st;
+		at = tools->scratch;
+	}
+	*packed = at;
+	return VMI_OK;
+}
+
+enum vmi_status kdump_unpack(const struct kdump_desc *desc, const uint8_t *packed,
+			     struct codec_tools *tools, uint8_t out[KDUMP_BLOCK],
+			     struct vmi_error *err)
+{
+	if (desc->flags)
+		return codec_unpack(tools, codec_of(desc->flags), packed, desc->size, out,
+				    KDUMP_BLOCK, err);
+	memcpy(out, packed, KDUMP_BLOCK);
+	return VMI_OK;
+}
+
+/* ---- the sample ----------------------------------------------------------------------------- */
 
 /* Neighbours that share their bytes are most likely zero: see whether the first such are. */
 static enum vmi_status find_zeros(struct kdump_part *part, struct codec_tools *tools, uint64_t n,
@@ -200,7 +243,9 @@ static enum vmi_status find_zeros(struct kdump_part *part, struct codec_tools *t
 		if (part->zero_at || !i || desc.offset != before.offset ||
 		    kdump_part_place(part, &desc) != KDUMP_HELD || trials++ >= ZERO_TRIALS)
 			continue;
-		if (!kdump_part_unpack(part, &desc, tools, page, NULL) &&
+		const uint8_t *packed;
+		if (!kdump_part_packed(part, &desc, tools, &packed, NULL) &&
+		    !kdump_unpack(&desc, packed, tools, page, NULL) &&
 		    !memcmp(page, zeros, sizeof(page)))
 			part->zero_at = desc.offset;
 	}
@@ -237,33 +282,4 @@ enum vmi_status kdump_part_sample(struct kdump_part *part, struct codec_tools *t
 		if (flags & flag_of[i])
 			st = codec_require((enum codec)i, err);
 	return st;
-}
-
-/* ---- pages ---------------------------------------------------------------------------------- */
-
-enum vmi_status kdump_part_unpack(const struct kdump_part *part, const struct kdump_desc *desc,
-				  struct codec_tools *tools, uint8_t out[KDUMP_BLOCK],
-				  struct vmi_error *err)
-{
-	enum codec codec = codec_of(desc->flags);
-	enum vmi_status st = VMI_OK;
-
-	/* What does not become smaller is stored as it is; so larger ones are not to be had. */
-	if (!desc->size || desc->size > CODEC_SCRATCH ||
-	    (!desc->flags && desc->size != KDUMP_BLOCK))
-		return vmi_fail(err, VMI_ERR_CORRUPT,
-				"its descriptor gives it 0x%" PRIx32 " bytes in the file",
-				desc->size);
-	if (!desc->flags)
-		return vmi_source_read(part->source, desc->offset, out, KDUMP_BLOCK, err);
-	if (codec == CODEC_COUNT)
-		return vmi_fail(err, VMI_ERR_CORRUPT,
-				"its descriptor names no codec that is known: flags 0x%" PRIx32,
-				desc->flags);
-	const uint8_t *in = vmi_source_at(part->source, desc->offset, desc->size);
-	if (!in) {
-		in = tools->scratch;
-		st = vmi_source_read(part->source, desc->offset, tools->scratch, desc->size, err);
-	}
-	return st ? st : codec_unpack(tools, codec, in, desc->size, out, KDUMP_BLOCK, err);
 }

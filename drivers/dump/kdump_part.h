@@ -51,11 +51,18 @@ VMI_CHECKED enum vmi_status kdump_part_stretch(const struct kdump_part *part, vm
 					       vmi_gfn end, vmi_gfn *stop, enum kdump_place *place,
 					       struct vmi_error *err);
 
-/* Unpack, or copy, a page that is held. VMI_ERR_CORRUPT: it is damaged, or its descriptor is. */
-VMI_CHECKED enum vmi_status kdump_part_unpack(const struct kdump_part *part,
+/*
+ * The desc->size bytes that a held page has in the file: there, or in the tools' scratch buffer.
+ * VMI_ERR_CORRUPT: its descriptor is damaged.
+ */
+VMI_CHECKED enum vmi_status kdump_part_packed(const struct kdump_part *part,
 					      const struct kdump_desc *desc,
-					      struct codec_tools *tools, uint8_t out[KDUMP_BLOCK],
+					      struct codec_tools *tools, const uint8_t **packed,
 					      struct vmi_error *err);
+/* Unpack those bytes, or copy them if they are not packed. VMI_ERR_CORRUPT: they are damaged. */
+VMI_CHECKED enum vmi_status kdump_unpack(const struct kdump_desc *desc, const uint8_t *packed,
+					 struct codec_tools *tools, uint8_t out[KDUMP_BLOCK],
+					 struct vmi_error *err);
 
 /* The bytes of a page of zeros. */
 const uint8_t *kdump_zeros(void);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages of our own: a pool of free ones per CPU, and a few remembered by where they came from. */
+/* Pages of our own: a pool of free ones per CPU, and a few remembered by what they came from. */
 
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "bytes.h"
 #include "shared.h"
 
 /*
@@ -79,12 +80,25 @@ void shared_page_put(struct shared_page *page)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* The slot of a place, held against others; NULL when another has it. */
-static struct shared_slot *slot_take(struct shared *shared, uint64_t offset)
+static uint64_t key_hash(const struct shared_key *key)
 {
-	/* Fibonacci hashing: offsets of neighbours differ in their low bits only. */
-	uint64_t hash = offset * UINT64_C(0x9e3779b97f4a7c15);
-	struct shared_slot *slot = &shared->slots[hash >> 58 & (SHARED_SLOTS - 1)];
+	static const uint64_t golden = UINT64_C(0x9e3779b97f4a7c15); /* Fibonacci hashing */
+	uint64_t hash = key->kind ^ key->size;
+	size_t i = 0;
+
+	for (; key->size - i >= sizeof(hash); i += sizeof(hash)) {
+		hash = (hash ^ le64(key->bytes + i)) * golden;
+		hash ^= hash >> 32;
+	}
+	for (; i < key->size; i++)
+		hash = (hash ^ key->bytes[i]) * golden;
+	return hash * golden;
+}
+
+/* The slot of a key, held against others; NULL when another has it. */
+static struct shared_slot *slot_take(struct shared *shared, const struct shared_key *key)
+{
+	struct shared_slot *slot = &shared->slots[key_hash(key) >> 58 & (SHARED_SLOTS - 1)];
 
 	return atomic_flag_test_and_set_explicit(&slot->busy, memory_order_acquire) ? NULL : slot;
 }
@@ -94,39 +108,58 @@ static void slot_release(struct shared_slot *slot)
 	atomic_flag_clear_explicit(&slot->busy, memory_order_release);
 }
 
-struct shared_page *shared_find(struct shared *shared, const void *owner, uint64_t offset)
+static bool slot_is(const struct shared_slot *slot, const struct shared_key *key)
 {
-	struct shared_slot *slot = slot_take(shared, offset);
-	struct shared_page *page = NULL;
+	return slot->kind == key->kind && slot->size == key->size &&
+	       !memcmp(slot->bytes, key->bytes, key->size);
+}
 
-	if (!slot)
-		return NULL;
-	if (slot->page && slot->owner == owner && slot->offset == offset) {
-		page = slot->page;
+/* Make the slot that of another key, with a page or without, unless its own is still of use. */
+static void slot_settle(struct shared_slot *slot, const struct shared_key *key,
+			struct shared_page *page, struct shared_page **old)
+{
+	if (slot->credit) {
+		slot->credit--;
+		return;
+	}
+	*old = slot->page;
+	slot->kind = key->kind;
+	slot->size = (uint16_t)key->size;
+	memcpy(slot->bytes, key->bytes, key->size);
+	slot->page = page;
+	if (page)
 		atomic_fetch_add_explicit(&page->holders, 1, memory_order_relaxed);
+}
+
+bool shared_find(struct shared *shared, const struct shared_key *key, struct shared_page **page)
+{
+	struct shared_slot *slot = slot_take(shared, key);
+	struct shared_page *old = NULL;
+
+	*page = NULL;
+	if (!slot)
+		return false;
+	bool met = slot_is(slot, key);
+	if (!met)
+		slot_settle(slot, key, NULL, &old);
+	if (met && slot->page) {
+		*page = slot->page;
+		atomic_fetch_add_explicit(&slot->page->holders, 1, memory_order_relaxed);
 		slot->credit = CREDIT;
 	}
 	slot_release(slot);
-	return page;
+	shared_page_put(old);
+	return met;
 }
 
-void shared_keep(struct shared *shared, const void *owner, uint64_t offset,
-		 struct shared_page *page)
+void shared_keep(struct shared *shared, const struct shared_key *key, struct shared_page *page)
 {
-	struct shared_slot *slot = slot_take(shared, offset);
+	struct shared_slot *slot = slot_take(shared, key);
 	struct shared_page *old = NULL;
 
 	if (!slot)
 		return;
-	if (slot->credit) {
-		slot->credit--;
-	} else {
-		old = slot->page;
-		slot->owner = owner;
-		slot->offset = offset;
-		slot->page = page;
-		atomic_fetch_add_explicit(&page->holders, 1, memory_order_relaxed);
-	}
+	slot_settle(slot, key, page, &old);
 	slot_release(slot);
 	shared_page_put(old);
 }

@@ -9,8 +9,8 @@
 
 /**
  * Pages in memory of our own, counted by their holders, for drivers that unpack. Those that were
- * unpacked last are remembered by where they lie in the image, so that a page which many gfns have
- * in common is unpacked once. Any thread may use all of this.
+ * unpacked last are remembered by what they were unpacked from, so that what many gfns have in
+ * common is unpacked once. Any thread may use all of this.
  */
 
 struct shared_page {
@@ -21,7 +21,14 @@ struct shared_page {
 	uint8_t bytes[VMI_PAGE_SIZE];
 };
 
-enum { SHARED_POOLS = 16, SHARED_SLOTS = 64 };
+enum { SHARED_POOLS = 16, SHARED_SLOTS = 64, SHARED_KEY = 256 };
+
+/** What a page is unpacked from: two pages with the same key are the same. */
+struct shared_key {
+	uint64_t kind;
+	size_t size; /* of the bytes, at most SHARED_KEY */
+	const uint8_t *bytes;
+};
 
 struct shared {
 	/* Free pages; each CPU has a pool to itself, as long as there are not more of them. */
@@ -35,9 +42,10 @@ struct shared {
 	struct shared_slot {
 		atomic_flag busy;
 		uint8_t credit; /* how many others it outlives, for having been of use */
-		const void *owner;
-		uint64_t offset;
-		struct shared_page *page;
+		uint16_t size;
+		uint64_t kind;
+		struct shared_page *page; /* NULL: it was asked for, no more */
+		uint8_t bytes[SHARED_KEY];
 	} slots[SHARED_SLOTS];
 };
 
@@ -51,10 +59,12 @@ struct shared_page *shared_page_get(struct shared *shared);
 /* NULL is allowed. */
 void shared_page_put(struct shared_page *page);
 
-/* The page at `offset` of `owner`, held for the caller; or NULL. */
-struct shared_page *shared_find(struct shared *shared, const void *owner, uint64_t offset);
+/*
+ * Has this been asked for lately? If so, *page is the page, held for the caller, or NULL where
+ * nobody kept it; then it is worth keeping.
+ */
+bool shared_find(struct shared *shared, const struct shared_key *key, struct shared_page **page);
 /* Remember a page. */
-void shared_keep(struct shared *shared, const void *owner, uint64_t offset,
-		 struct shared_page *page);
+void shared_keep(struct shared *shared, const struct shared_key *key, struct shared_page *page);
 
 #endif

@@ -163,6 +163,13 @@ struct vmi_driver_ops {
 		 */
 		enum vmi_status (*copy)(void *self, vmi_gpa gpa, void *buf, size_t len,
 					size_t *done, struct vmi_error *err);
+		/**
+		 * Optional, where pinning a page means to make it: make all VMI_PAGE_SIZE bytes of
+		 * it at `out` instead, for a reader that wants them there and nowhere else. Fails
+		 * as get() would, and may have written to `out` then.
+		 */
+		enum vmi_status (*unpack)(void *self, vmi_gfn gfn, uint8_t *out,
+					  struct vmi_error *err);
 		/** As vmi_run_next(). */
 		enum vmi_status (*run_next)(void *self, vmi_gpa from, struct vmi_run *run,
 					    struct vmi_error *err);

@@ -593,9 +593,10 @@ struct vmi_cache_stats {
 
 /**
  * Page cache: pages of the target by gfn, 8192 by default. Failures are not cached, nor are pages
- * that need no caching because they lie in a mapping of the image. Pinned pages stay valid whatever
- * happens to the cache. Resizing rounds down to a number the table can have,
- * but not below 1. Flushing and turning off are never refused.
+ * that need no caching because they lie in a mapping of the image; where pages must be unpacked,
+ * one that vmi_read_bytes() takes all of is kept the second time it is asked for. Pinned pages stay
+ * valid whatever happens to the cache. Resizing rounds down to a number the table can have, but not
+ * below 1. Flushing and turning off are never refused.
  *
  * Pages of a running guest are mappings: what is read is what is there now. Only where a guest
  * gives a gfn other memory, as a balloon does, it may be up to 100 ms and an event ago; pausing,

@@ -10,7 +10,11 @@
 #include "btf.h"
 #include "types.h"
 
-enum { DEPTH_MAX = 16, /* of unnamed members in unnamed members */ MODIFIERS_MAX = 32 };
+enum {
+	DEPTH_MAX = 16, /* of unnamed members in unnamed members */
+	MODIFIERS_MAX = 32,
+	MEMBERS_MAX = 1 << 18, /* that are looked at for one name */
+};
 
 struct types {
 	struct btf *btf;
@@ -334,29 +338,38 @@ enum vmi_status types_find(const struct types *types, const char *name, vmi_type
 	}
 	return best != SPACE_ANY
 		       ? VMI_OK
-		       : vmi_fail(err, VMI_ERR_NOT_FOUND, "the kernel has no type %s", name);
+		       : vmi_fail(err, VMI_ERR_NOT_FOUND, "the kernel has no type '%s'", name);
 }
 
-/* The member `name` of a structure, or of its unnamed members, at any depth. */
-static bool member_find(const struct types *types, vmi_type id, const char *name, size_t len,
+/* A member that is looked for, and how many more are looked at before that is enough. */
+struct wanted {
+	const char *name;
+	size_t len;
+	unsigned left;
+};
+
+/* The member of a structure, or of its unnamed members, at any depth. */
+static bool member_find(const struct types *types, vmi_type id, struct wanted *wanted,
 			unsigned depth, struct vmi_member *found)
 {
 	const struct btf_type *type = bare(types, &id);
 
 	if (!type || !btf_is_composite(type))
 		return false;
-	for (unsigned i = 0; i < btf_vlen(type); i++) {
+	for (unsigned i = 0; i < btf_vlen(type) && wanted->left; i++) {
 		struct vmi_member member;
 
+		wanted->left--; /* broken ones may hold themselves, many times each */
 		if (types_member(types, id, i, &member, NULL))
 			return false;
 		bool inside = !*member.name && depth < DEPTH_MAX &&
-			      member_find(types, member.type, name, len, depth + 1, found);
+			      member_find(types, member.type, wanted, depth + 1, found);
 		if (inside) {
 			found->bit_offset += member.bit_offset;
 			return true;
 		}
-		if (!strncmp(member.name, name, len) && !member.name[len] && len) {
+		if (!strncmp(member.name, wanted->name, wanted->len) && !member.name[wanted->len] &&
+		    wanted->len) {
 			*found = member;
 			return true;
 		}
@@ -372,9 +385,10 @@ enum vmi_status types_path(const struct types *types, vmi_type type, const char 
 
 	for (;;) {
 		size_t len = strcspn(at, ".");
+		struct wanted wanted = {.name = at, .len = len, .left = MEMBERS_MAX};
 
-		if (!member_find(types, type, at, len, 0, member))
-			return vmi_fail(err, VMI_ERR_NOT_FOUND, "there is no member %s", path);
+		if (!member_find(types, type, &wanted, 0, member))
+			return vmi_fail(err, VMI_ERR_NOT_FOUND, "there is no member '%s'", path);
 		member->bit_offset += bits;
 		if (!at[len])
 			return VMI_OK;

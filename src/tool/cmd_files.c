@@ -97,6 +97,6 @@ const struct command command_files = {
 	.help = "List the open files of a process as ls -l /proc/PID/fd has them: how they were\n"
 		"opened, the place in the file, number and name. Without --pid, those of all\n"
 		"processes.",
-	.options = OPTIONS_OS | OPTION(OPT_PID),
+	.options = OPTIONS_OS | OPTION(OPT_PID) | OPTION(OPT_PROCESS),
 	.run = run,
 };

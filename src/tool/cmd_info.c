@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "json.h"
 #include "layout.h"
-#include "os.h"
+#include "task.h"
 #include "text.h"
 
 /* What info says about paging, and what it has to warn of besides the image's own warnings. */
@@ -33,7 +33,7 @@ static const char *mode_source(struct cli *cli)
 		return "--mode";
 	if (cli_option(cli, OPT_VCPU))
 		return "--vcpu";
-	if (cli_task_is_named(cli))
+	if (cli_process_is_named(cli))
 		return "the kernel's own";
 	if (vmi_space_of_root(cli->vm, cli->space.root, VMI_MODE_AUTO, &space, &evidence, NULL))
 		return NULL;
@@ -42,7 +42,7 @@ static const char *mode_source(struct cli *cli)
 
 static enum cli_status find_paging(struct cli *cli, struct paging *paging)
 {
-	if (cli_option(cli, OPT_ROOT) || cli_option(cli, OPT_VCPU) || cli_task_is_named(cli)) {
+	if (cli_option(cli, OPT_ROOT) || cli_option(cli, OPT_VCPU) || cli_process_is_named(cli)) {
 		const struct vmi_space *space;
 		enum cli_status failed = cli_space(cli, &space);
 

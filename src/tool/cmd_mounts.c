@@ -61,7 +61,7 @@ static enum cli_status run(struct cli *cli)
 	struct vmi_task task;
 	struct vmi_error err;
 	struct vmi_os *os;
-	bool of_task = cli_option(cli, OPT_PID);
+	bool of_task = cli_process_is_named(cli);
 
 	if (cli->arg_count)
 		return cli_usage(cli, "mounts takes no arguments; a process is named by --pid N");
@@ -90,6 +90,6 @@ const struct command command_mounts = {
 	.help = "List what is mounted as /proc/mounts has it: source, target, type and options,\n"
 		"without those that only the file system itself knows. With --pid, as that\n"
 		"process sees it: its namespace, below its root.",
-	.options = OPTIONS_OS | OPTION(OPT_PID),
+	.options = OPTIONS_OS | OPTION(OPT_PID) | OPTION(OPT_PROCESS),
 	.run = run,
 };

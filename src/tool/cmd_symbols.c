@@ -8,7 +8,8 @@
 #include "os.h"
 #include "text.h"
 
-static void print_json(struct out *out, const struct vmi_symbol *symbol)
+/* `address` is what was asked for; NULL: a name. */
+static void print_json(struct out *out, const struct vmi_symbol *symbol, const uint64_t *address)
 {
 	char type[2] = {symbol->type, '\0'};
 
@@ -24,15 +25,23 @@ static void print_json(struct out *out, const struct vmi_symbol *symbol)
 		json_text(out, symbol->module, strlen(symbol->module));
 	else
 		json_null(out);
+	if (address) {
+		json_key(out, "address");
+		json_hex(out, *address);
+		json_key(out, "offset");
+		json_size(out, *address - symbol->gva);
+	}
 	json_end(out);
 }
 
 /* As /proc/kallsyms has them. */
-static void print_text(struct out *out, const struct vmi_symbol *symbol)
+static void print_text(struct out *out, const struct vmi_symbol *symbol, const uint64_t *address)
 {
 	out_address(out, symbol->gva);
 	out_format(out, " %c ", symbol->type);
 	text_put(out, symbol->name, strlen(symbol->name));
+	if (address && *address > symbol->gva)
+		out_format(out, "+0x%llx", (unsigned long long)(*address - symbol->gva));
 	if (symbol->module) {
 		out_string(out, "\t[");
 		text_put(out, symbol->module, strlen(symbol->module));
@@ -41,62 +50,74 @@ static void print_text(struct out *out, const struct vmi_symbol *symbol)
 	out_line_end(out);
 }
 
-static void print(struct cli *cli, const struct vmi_symbol *symbol)
+static void print(struct cli *cli, const struct vmi_symbol *symbol, const uint64_t *address)
 {
 	if (cli->out.json)
-		print_json(&cli->out, symbol);
+		print_json(&cli->out, symbol, address);
 	else
-		print_text(&cli->out, symbol);
+		print_text(&cli->out, symbol, address);
 }
 
-/* One name needs no walk over all of them. */
-static enum cli_status print_one(struct cli *cli, struct vmi_os *os, const char *name)
+/* One name, or one address, needs no walk over all of them. */
+static enum cli_status print_one(struct cli *cli, struct vmi_os *os, const char *word)
 {
 	struct vmi_symbol symbol;
 	struct vmi_error err;
-	enum vmi_status status = vmi_symbol_find(os, name, &symbol, &err);
+	uint64_t address;
+	bool is_address = cli_parse(word, strlen(word), &address);
+	enum vmi_status status = is_address ? vmi_symbol_at(os, address, &symbol, &err)
+					    : vmi_symbol_find(os, word, &symbol, &err);
 
 	if (status)
 		return cli_failure(cli, status, &err);
-	print(cli, &symbol);
-	return cli_os_end(cli);
+	print(cli, &symbol, is_address ? &address : NULL);
+	return CLI_DELIVERED;
 }
 
-static enum cli_status run(struct cli *cli)
+static enum cli_status print_matching(struct cli *cli, struct vmi_os *os, const char *pattern)
 {
 	struct vmi_symbol symbol;
-	struct vmi_os *os;
 	size_t cursor = 0, printed = 0;
 
-	if (cli->arg_count > 1)
-		return cli_usage(cli, "symbols takes one PATTERN");
-	const char *pattern = cli->arg_count ? cli->args[0] : "*";
-	enum cli_status failed = cli_os(cli, &os);
-	if (failed)
-		return failed;
 	if (!strpbrk(pattern, "*?[\\"))
 		return print_one(cli, os, pattern);
 	while (!vmi_symbol_next(os, &cursor, &symbol) && !cli->out.error) {
 		if (fnmatch(pattern, symbol.name, 0))
 			continue;
-		print(cli, &symbol);
+		print(cli, &symbol, NULL);
 		printed++;
 	}
-	if (!printed) {
-		cli_say(cli, "no symbol is like %s", pattern);
-		return CLI_PARTIAL;
+	if (printed)
+		return CLI_DELIVERED;
+	cli_say(cli, "no symbol is like %s", pattern);
+	return CLI_PARTIAL;
+}
+
+static enum cli_status run(struct cli *cli)
+{
+	struct vmi_os *os;
+	enum cli_status worst = cli_os(cli, &os);
+
+	if (worst)
+		return worst;
+	if (!cli->arg_count)
+		worst = print_matching(cli, os, "*");
+	for (unsigned i = 0; i < cli->arg_count && !cli->out.error; i++) {
+		enum cli_status failed = print_matching(cli, os, cli->args[i]);
+
+		worst = failed ? failed : worst;
 	}
-	return cli_os_end(cli);
+	return worst ? worst : cli_os_end(cli);
 }
 
 const struct command command_symbols = {
 	.name = "symbols",
-	.args = "[PATTERN]",
+	.args = "[PATTERN|ADDR]...",
 	.summary = "symbols of the kernel and its modules",
 	.help = "List the symbols of the Linux kernel in the image and of its modules: address,\n"
 		"type as nm has it, name, module. PATTERN is a shell pattern, such as 'sys_*'.\n"
-		"They are the kernel's own (kallsyms); --system-map and --vmlinux name files with\n"
-		"others.",
+		"A number is an address: the symbol it lies in is listed. They are the kernel's own\n"
+		"(kallsyms); --system-map and --vmlinux name files with others.",
 	.options = OPTIONS_OS,
 	.run = run,
 };

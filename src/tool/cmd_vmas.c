@@ -95,6 +95,6 @@ const struct command command_vmas = {
 	.help = "List the regions of the memory of a process as /proc/PID/maps has them: addresses,\n"
 		"access, offset, device and inode of a file, and its name or what else it is for.\n"
 		"Without --pid, those of all processes.",
-	.options = OPTIONS_OS | OPTION(OPT_PID),
+	.options = OPTIONS_OS | OPTION(OPT_PID) | OPTION(OPT_PROCESS),
 	.run = run,
 };

@@ -57,24 +57,25 @@ static bool is_zero(const uint8_t *bytes, size_t len)
 	return !bytes[0] && !memcmp(bytes, bytes + 1, len - 1);
 }
 
-/* Bytes of the chunk must be written. */
-static void note_plain(struct job *job, size_t at, size_t len)
+/*
+ * Which pages of the file must be written, by what was put into the chunk. How many bytes need not:
+ * those of pages of zeros, which begin where `from` is on a page.
+ */
+static uint64_t note(struct job *job, size_t at, uint64_t from, size_t len)
 {
-	for (size_t page = at / VMI_PAGE_SIZE; page * VMI_PAGE_SIZE < at + len; page++)
-		job->plain[page] = true;
-}
+	uint64_t zero = 0;
 
-/* Memory that was read: pages of zeros are counted, and not written. */
-static void note_memory(struct job *job, size_t at, vmi_gpa gpa, size_t len)
-{
-	for (size_t n; len; at += n, gpa += n, len -= n) {
-		n = VMI_PAGE_SIZE - gpa % VMI_PAGE_SIZE;
+	for (size_t n; len; at += n, from += n, len -= n) {
+		n = VMI_PAGE_SIZE - from % VMI_PAGE_SIZE;
 		n = n < len ? n : len;
-		if (is_zero(job->bytes + at, n))
-			job->zero += n;
-		else
-			note_plain(job, at, n);
+		if (is_zero(job->bytes + at, n)) {
+			zero += n;
+			continue;
+		}
+		for (size_t page = at / VMI_PAGE_SIZE; page * VMI_PAGE_SIZE < at + n; page++)
+			job->plain[page] = true;
 	}
+	return zero;
 }
 
 /* Memory, to `at` in the chunk; what cannot be read is left zero and noted, by pages. */
@@ -87,7 +88,7 @@ static void fill_memory(struct job *job, size_t at, vmi_gpa gpa, size_t len)
 		enum vmi_status st =
 			vmi_read_bytes(job->vm, NULL, gpa, job->bytes + at, len, &done, &err);
 
-		note_memory(job, at, gpa, st ? done : len);
+		job->zero += note(job, at, gpa, st ? done : len);
 		if (!st)
 			return;
 		at += done;
@@ -130,7 +131,7 @@ static void fill(struct job *job)
 		if (piece->literal) {
 			memcpy(job->bytes + at, layout->bytes + piece->at + (from - piece->offset),
 			       len);
-			note_plain(job, at, len);
+			note(job, at, at, len);
 			continue;
 		}
 		job->memory += len;

@@ -312,11 +312,13 @@ static void write_bitmap(struct kdump *kdump, uint64_t at, const struct image_li
 /* The value of a line NAME=.. of VMCOREINFO, into `value`; "" when there is none. */
 static void vmcoreinfo_value(const struct image *image, const char *name, char *value, size_t size)
 {
-	const char *text = (const char *)image->notes.bytes + image->notes.vmcoreinfo_at;
-	const char *end = text + image->notes.vmcoreinfo_size;
 	size_t len = strlen(name);
 
 	*value = '\0';
+	if (!image->notes.vmcoreinfo_size) /* then there may be no bytes at all */
+		return;
+	const char *text = (const char *)image->notes.bytes + image->notes.vmcoreinfo_at;
+	const char *end = text + image->notes.vmcoreinfo_size;
 	for (const char *line = text; line < end;) {
 		const char *stop = memchr(line, '\n', (size_t)(end - line));
 

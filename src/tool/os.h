@@ -11,10 +11,6 @@
 
 /* The operating system in the target, found at the first call; it closes with the command. */
 enum cli_status cli_os(struct cli *cli, struct vmi_os **os);
-/* Does --pid or --process name one? */
-bool cli_task_is_named(const struct cli *cli);
-/* That process, or the thread with that number; what is not there or not unique is wrong usage. */
-enum cli_status cli_task(struct cli *cli, struct vmi_task *task);
 /* What a list that was delivered means: PARTIAL when something in it could not be read. */
 enum cli_status cli_os_end(const struct cli *cli);
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The address space that a command works in: by the options, by a process, by a symbol. */
 
-#include <stdlib.h>
-
 #include "cli.h"
-#include "os.h"
+#include "task.h"
 
 bool cli_mode(struct cli *cli, enum vmi_mode *mode)
 {
@@ -38,95 +36,20 @@ static enum cli_status default_space(struct cli *cli, enum vmi_mode mode, struct
 			 cli->target, phys);
 }
 
-/* ---- by process ----------------------------------------------------------------------------- */
-
-static enum cli_status task_by_pid(struct cli *cli, struct vmi_os *os, struct vmi_task *task)
-{
-	struct vmi_error err;
-	uint64_t pid = 0;
-
-	if (!cli_option_number(cli, OPT_PID, 0, INT32_MAX, &pid))
-		return CLI_USAGE;
-	enum vmi_status status = vmi_task_find(os, (int32_t)pid, task, &err);
-	if (!status)
-		return CLI_DELIVERED;
-	enum cli_status failed = cli_failure(cli, status, &err);
-	return status == VMI_ERR_NOT_FOUND ? CLI_USAGE : failed;
-}
-
-/* The kernel keeps 15 characters of a name. */
-static bool is_called(const struct vmi_task *task, const char *name)
-{
-	return !strncmp(task->comm, name, sizeof(task->comm) - 1);
-}
-
-static void say_candidates(struct cli *cli, const struct vmi_task_list *list, const char *name)
-{
-	enum { SHOWN = 20 };
-	unsigned shown = 0;
-
-	for (size_t i = 0; i < list->count && shown < SHOWN; i++) {
-		if (!is_called(&list->task[i], name))
-			continue;
-		cli_say(cli, "  --pid %d  %s", list->task[i].pid, list->task[i].comm);
-		shown++;
-	}
-}
-
-static enum cli_status task_by_name(struct cli *cli, struct vmi_os *os, struct vmi_task *task)
-{
-	const char *name = cli_option(cli, OPT_PROCESS);
-	struct vmi_task_list list = {0};
-	struct vmi_error err;
-	size_t found = 0;
-	enum vmi_status status = vmi_processes(os, &list, &err);
-
-	if (status)
-		return cli_failure(cli, status, &err);
-	for (size_t i = 0; i < list.count; i++)
-		if (is_called(&list.task[i], name) && !found++)
-			*task = list.task[i];
-	if (found > 1) {
-		cli_say(cli, "%zu processes are called %s:", found, name);
-		say_candidates(cli, &list, name);
-	}
-	vmi_task_list_free(&list);
-	if (!found)
-		return cli_usage(cli, "no process is called %s: '%s ps' lists them", name,
-				 cli->program->name);
-	return found == 1 ? CLI_DELIVERED : CLI_USAGE;
-}
-
-bool cli_task_is_named(const struct cli *cli)
-{
-	return cli_option(cli, OPT_PID) || cli_option(cli, OPT_PROCESS);
-}
-
-enum cli_status cli_task(struct cli *cli, struct vmi_task *task)
-{
-	struct vmi_os *os;
-
-	if (cli_option(cli, OPT_PID) && cli_option(cli, OPT_PROCESS))
-		return cli_usage(cli, "--pid and --process both name a process: give one of them");
-	enum cli_status failed = cli_os(cli, &os);
-	if (failed)
-		return failed;
-	return cli_option(cli, OPT_PID) ? task_by_pid(cli, os, task) : task_by_name(cli, os, task);
-}
-
 static enum cli_status process_space(struct cli *cli, struct vmi_space *space)
 {
 	struct vmi_task task;
 	struct vmi_error err;
-	enum cli_status failed = cli_task(cli, &task);
+	struct vmi_os *os;
+	enum cli_status failed = cli_os(cli, &os);
 
+	if (!failed)
+		failed = cli_process(cli, os, &task);
 	if (failed)
 		return failed;
-	enum vmi_status status = vmi_task_space(cli->os, &task, space, &err);
+	enum vmi_status status = vmi_task_space(os, &task, space, &err);
 	return status ? cli_failure(cli, status, &err) : CLI_DELIVERED;
 }
-
-/* ---- by options ----------------------------------------------------------------------------- */
 
 bool cli_space_is_named(const struct cli *cli)
 {
@@ -172,7 +95,7 @@ static enum cli_status kernel_space(struct cli *cli, struct vmi_space *space)
 
 enum cli_status cli_space(struct cli *cli, const struct vmi_space **space)
 {
-	bool phys = cli_option(cli, OPT_PHYS), process = cli_task_is_named(cli);
+	bool phys = cli_option(cli, OPT_PHYS), process = cli_process_is_named(cli);
 
 	if (phys && (cli_space_is_named(cli) || process))
 		return cli_usage(cli, "--phys goes with none of --root, --vcpu, --mode, --pid and "
@@ -194,7 +117,7 @@ enum cli_status cli_space(struct cli *cli, const struct vmi_space **space)
 
 enum cli_status cli_scan_space(struct cli *cli, const struct vmi_space **space)
 {
-	if (cli_space_is_named(cli) || cli_task_is_named(cli) || cli_option(cli, OPT_PHYS))
+	if (cli_space_is_named(cli) || cli_process_is_named(cli) || cli_option(cli, OPT_PHYS))
 		return cli_space(cli, space);
 	*space = NULL;
 	return CLI_DELIVERED;

@@ -8,7 +8,7 @@
 #include "task.h"
 #include "text.h"
 
-enum cli_status cli_process(struct cli *cli, struct vmi_os *os, struct vmi_task *task)
+static enum cli_status task_by_pid(struct cli *cli, struct vmi_os *os, struct vmi_task *task)
 {
 	struct vmi_error err;
 	uint64_t pid = 0;
@@ -20,6 +20,61 @@ enum cli_status cli_process(struct cli *cli, struct vmi_os *os, struct vmi_task 
 		return CLI_DELIVERED;
 	enum cli_status failed = cli_failure(cli, status, &err);
 	return status == VMI_ERR_NOT_FOUND ? CLI_USAGE : failed;
+}
+
+/* The kernel keeps 15 characters of a name. */
+static bool is_called(const struct vmi_task *task, const char *name)
+{
+	return !strncmp(task->comm, name, sizeof(task->comm) - 1);
+}
+
+static void say_candidates(struct cli *cli, const struct vmi_task_list *list, const char *name)
+{
+	enum { SHOWN = 20 };
+	unsigned shown = 0;
+
+	for (size_t i = 0; i < list->count && shown < SHOWN; i++) {
+		if (!is_called(&list->task[i], name))
+			continue;
+		cli_say(cli, "  --pid %d  %s", list->task[i].pid, list->task[i].comm);
+		shown++;
+	}
+}
+
+static enum cli_status task_by_name(struct cli *cli, struct vmi_os *os, struct vmi_task *task)
+{
+	const char *name = cli_option(cli, OPT_PROCESS);
+	struct vmi_task_list list = {0};
+	struct vmi_error err;
+	size_t found = 0;
+	enum vmi_status status = vmi_processes(os, &list, &err);
+
+	if (status)
+		return cli_failure(cli, status, &err);
+	for (size_t i = 0; i < list.count; i++)
+		if (is_called(&list.task[i], name) && !found++)
+			*task = list.task[i];
+	if (found > 1) {
+		cli_say(cli, "%zu processes are called %s:", found, name);
+		say_candidates(cli, &list, name);
+	}
+	vmi_task_list_free(&list);
+	if (!found)
+		return cli_usage(cli, "no process is called %s: '%s ps' lists them", name,
+				 cli->program->name);
+	return found == 1 ? CLI_DELIVERED : CLI_USAGE;
+}
+
+bool cli_process_is_named(const struct cli *cli)
+{
+	return cli_option(cli, OPT_PID) || cli_option(cli, OPT_PROCESS);
+}
+
+enum cli_status cli_process(struct cli *cli, struct vmi_os *os, struct vmi_task *task)
+{
+	if (cli_option(cli, OPT_PID) && cli_option(cli, OPT_PROCESS))
+		return cli_usage(cli, "--pid and --process both name a process: give one of them");
+	return cli_option(cli, OPT_PID) ? task_by_pid(cli, os, task) : task_by_name(cli, os, task);
 }
 
 enum cli_status for_each_process(struct cli *cli,
@@ -34,7 +89,7 @@ enum cli_status for_each_process(struct cli *cli,
 
 	if (failed)
 		return failed;
-	if (cli_option(cli, OPT_PID)) {
+	if (cli_process_is_named(cli)) {
 		struct vmi_task task;
 
 		failed = cli_process(cli, os, &task);
@@ -60,7 +115,7 @@ enum cli_status for_each_process(struct cli *cli,
 
 void print_process_line(struct cli *cli, const struct vmi_task *task)
 {
-	if (cli->out.json || cli_option(cli, OPT_PID))
+	if (cli->out.json || cli_process_is_named(cli))
 		return;
 	out_format(&cli->out, "process %d ", task->pid);
 	text_put(&cli->out, task->comm, strlen(task->comm));

@@ -12,7 +12,9 @@ enum cli_status for_each_process(struct cli *cli,
 				 enum vmi_status (*each)(struct cli *cli, struct vmi_os *os,
 							 const struct vmi_task *task,
 							 struct vmi_error *err));
-/* The process that the options name, which must be given. */
+/* Does --pid or --process name one? */
+bool cli_process_is_named(const struct cli *cli);
+/* That process, or the thread with that number; what is not there or not unique is wrong usage. */
 enum cli_status cli_process(struct cli *cli, struct vmi_os *os, struct vmi_task *task);
 
 /* For people, when more than one is listed: whose lines follow. */

@@ -4,9 +4,7 @@
 _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="info regs translate read string strings find maps symbols ps sysinfo modules dmesg convert"
-	local commands="info regs translate read string strings find maps symbols ps vmas files mounts sysinfo convert"
-	local commands="info regs translate read string strings find maps symbols types struct ps sysinfo convert"
+	local commands="info regs translate read string strings find maps symbols types struct ps vmas files mounts sysinfo modules dmesg convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
 	local kernel=" --system-map --btf --vmlinux"
 	local space="$kernel --root --vcpu --mode --pid --process"
@@ -66,17 +64,6 @@ _vmi_dump()
 
 	case $command in
 	"") options+=" --version" ;;
-	info | maps) options+=" --root --vcpu --mode" ;;
-	regs) options+=" --vcpu" ;;
-	translate) options+=" --root --vcpu --mode --from --walk --reverse" ;;
-	read) options+=" --root --vcpu --mode --phys --raw --type --skip-holes" ;;
-	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
-	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
-	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
-	symbols | sysinfo | modules | dmesg) options+=" --root --mode --system-map --btf --vmlinux" ;;
-	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
-	vmas | files | mounts) options+=" --root --mode --system-map --btf --vmlinux --pid" ;;
-	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
 	info) options+=$space ;;
 	maps) options+="$space --symbols" ;;
 	regs) options+="$kernel --vcpu --symbols" ;;
@@ -85,8 +72,9 @@ _vmi_dump()
 	string) options+="$space --phys --encoding --limit --unicode-string" ;;
 	strings) options+="$space --phys --encoding --min --offsets --threads" ;;
 	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
-	symbols | types | sysinfo) options+="$kernel --root --mode" ;;
 	struct) options+="$space --phys" ;;
+	symbols | types | sysinfo | modules | dmesg) options+="$kernel --root --mode" ;;
+	vmas | files | mounts) options+="$kernel --root --mode --pid --process" ;;
 	ps) options+="$kernel --root --mode --threads --tree" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac

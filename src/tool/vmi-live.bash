@@ -4,9 +4,7 @@
 _vmi_live()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="list info regs translate read string strings find maps symbols ps sysinfo modules dmesg monitor snapshot reset"
-	local commands="list info regs translate read string strings find maps symbols ps vmas files mounts sysinfo monitor snapshot reset"
-	local commands="list info regs translate read string strings find maps symbols types struct ps sysinfo monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols types struct ps vmas files mounts sysinfo modules dmesg monitor snapshot reset"
 	local options="--json --quiet --driver --help"
 	local kernel=" --system-map --btf --vmlinux"
 	local space="$kernel --root --vcpu --mode --pid --process"
@@ -81,17 +79,6 @@ _vmi_live()
 
 	case $command in
 	"") options+=" --version" ;;
-	info | maps) options+=" --root --vcpu --mode" ;;
-	regs) options+=" --vcpu" ;;
-	translate) options+=" --root --vcpu --mode --from --walk --reverse" ;;
-	read) options+=" --root --vcpu --mode --phys --raw --type --skip-holes" ;;
-	string) options+=" --root --vcpu --mode --phys --encoding --limit --unicode-string" ;;
-	strings) options+=" --root --vcpu --mode --phys --encoding --min --offsets --threads" ;;
-	find) options+=" --root --vcpu --mode --phys --encoding --bytes --text --regex --threads" ;;
-	symbols | sysinfo | modules | dmesg) options+=" --root --mode --system-map --btf --vmlinux" ;;
-	symbols | sysinfo) options+=" --root --mode --system-map --btf --vmlinux" ;;
-	vmas | files | mounts) options+=" --root --mode --system-map --btf --vmlinux --pid" ;;
-	ps) options+=" --root --mode --system-map --btf --vmlinux --threads --tree" ;;
 	info) options+=$space ;;
 	maps) options+="$space --symbols" ;;
 	regs) options+="$kernel --vcpu --symbols" ;;
@@ -100,8 +87,9 @@ _vmi_live()
 	string) options+="$space --phys --encoding --limit --unicode-string" ;;
 	strings) options+="$space --phys --encoding --min --offsets --threads" ;;
 	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
-	symbols | types | sysinfo) options+="$kernel --root --mode" ;;
 	struct) options+="$space --phys" ;;
+	symbols | types | sysinfo | modules | dmesg) options+="$kernel --root --mode" ;;
+	vmas | files | mounts) options+="$kernel --root --mode --pid --process" ;;
 	ps) options+="$kernel --root --mode --threads --tree" ;;
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"

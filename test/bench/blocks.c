@@ -38,7 +38,8 @@ static int unpack(uint32_t flags, void **state, const uint8_t *in, size_t size, 
 	case 1:
 		if (!*state)
 			*state = libdeflate_alloc_decompressor();
-		return libdeflate_zlib_decompress(*state, in, size, out, BLOCK, NULL);
+		return libdeflate_zlib_decompress(*state, in, size, out, BLOCK, NULL) !=
+		       LIBDEFLATE_SUCCESS;
 #elif defined(VMI_WITH_ZLIB)
 	case 1: {
 		uLongf got = BLOCK;
@@ -54,7 +55,7 @@ static int unpack(uint32_t flags, void **state, const uint8_t *in, size_t size, 
 #ifdef VMI_WITH_SNAPPY
 	case 4: {
 		size_t got = BLOCK;
-		return snappy_uncompress((const char *)in, size, (char *)out, &got);
+		return snappy_uncompress((const char *)in, size, (char *)out, &got) != SNAPPY_OK;
 	}
 #endif
 #ifdef VMI_WITH_ZSTD

@@ -53,7 +53,10 @@ def addresses(dump, image, path, count):
     import random
     rnd = random.Random(1)
     ranges = []
-    for line in subprocess.run([dump, "maps", image, "--json"], stdout=subprocess.PIPE, check=True).stdout.splitlines():
+    # Exit status 1: what some pages map is not in the image, as in those of test-data.
+    done = subprocess.run([dump, "maps", image, "--json"], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=False)
+    for line in done.stdout.splitlines():
         one = json.loads(line)
         ranges.append((int(one["va"], 16), one["size"]))
     with open(path, "w") as f:

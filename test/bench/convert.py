@@ -3,7 +3,8 @@
 """What converting costs: convert.py VMI_DUMP IMAGE FOLDER
 
 CPU seconds of a kdump of each codec, the least of three, by one thread; beside makedumpfile with the
-same codec, where that is there, has the codec, and takes the image. The files stay in FOLDER.
+same codec, where that is there, has the codec, and takes the image: both are given the ELF file that
+vmi-dump makes of it, as makedumpfile refuses QEMU's. The kdumps stay in FOLDER.
 """
 import os
 import resource
@@ -38,21 +39,25 @@ def flags(path):
 
 
 def main(vmi_dump, image, folder):
+    elf = os.path.join(folder, "all.elf")
+    subprocess.run([vmi_dump, "convert", image, "-o", elf, "--format", "elf", "--quiet"],
+                   stdout=subprocess.DEVNULL, check=True)
     print("%-8s %10s %14s" % ("kdump", "convert", "makedumpfile"))
     for codec, option in OPTIONS.items():
         ours = os.path.join(folder, codec + ".kdump")
         theirs = os.path.join(folder, "other.kdump")
-        took = cost([vmi_dump, "convert", image, "-o", ours, "--format", "kdump", "--compress",
+        took = cost([vmi_dump, "convert", elf, "-o", ours, "--format", "kdump", "--compress",
                      codec, "--threads", "1"], ours)
         other = None
         if took and shutil.which("makedumpfile"):
-            other = cost(["makedumpfile", option, "-d", "0", image, theirs], theirs)
+            other = cost(["makedumpfile", option, "-d", "0", elf, theirs], theirs)
             if other and flags(theirs) != flags(ours):
                 other = None
         print("%-8s %10s %14s" % (codec, "%.3f s" % took if took else "-",
                                   "%.3f s" % other if other else "-"))
         if os.path.exists(theirs):
             os.unlink(theirs)
+    os.unlink(elf)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,16 @@
 #
 # FOLDER holds qemu.elf and phys.raw, the same memory in two formats (of a Linux guest with 4-level
 # paging, 256 MiB, for figures that compare). Without it the images of test-data/ serve, which are so
-# small that most figures say little.
+# small that many figures say little; the images of all formats are then of memory that is made up.
 set -eu
 build=$1
 here=$(dirname "$0")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT INT TERM
 if [ -n "${2:-}" ]; then
-	elf=$2/qemu.elf raw=$2/phys.raw
+	elf=$2/qemu.elf raw=$2/phys.raw memory=$2/phys.raw
 else
-	elf=$here/../../test-data/4level.elf raw=$here/../../test-data/4level.raw
+	elf=$here/../../test-data/4level.elf raw=$here/../../test-data/4level.raw memory=
 fi
 "$build/test/bench/bench_translate" "$elf" "$raw"
 echo
@@ -23,9 +23,14 @@ echo
 echo
 python3 "$here/cli.py" "$build/src/tool/vmi-dump" "$elf" "$raw" "$build/test/bench/bench_read"
 echo
-python3 "$here/convert.py" "$build/src/tool/vmi-dump" "$elf" "$tmp"
+mkdir "$tmp/images" "$tmp/kdumps"
+python3 "$here/make_images.py" "$build/src/tool/vmi-dump" "$tmp/images" ${memory:+"$memory"}
+"$build/test/bench/bench_images" "$tmp"/images/*
 echo
-"$build/test/bench/bench_formats" "$tmp"/*.kdump
+[ -n "$memory" ] || elf=$tmp/images/elf
+python3 "$here/convert.py" "$build/src/tool/vmi-dump" "$elf" "$tmp/kdumps"
+echo
+"$build/test/bench/bench_formats" "$tmp"/kdumps/*
 # The Xen driver's loop, over a fake of Xen: where its headers are.
 if [ -x "$build/test/fake_xen/bench_event" ]; then
 	echo

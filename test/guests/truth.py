@@ -124,7 +124,7 @@ def task(found, prefix):
     flags = int(fields[6])
     return {"pid": int(stat.split(" ", 1)[0]), "state": fields[0], "ppid": int(fields[1]),
             "pgid": int(fields[2]), "sid": int(fields[3]), "tty": int(fields[4]), "flags": flags,
-            "kernel_thread": bool(flags & 0x200000), "workqueue": bool(flags & 0x20),
+            "kernel_thread": bool(flags & 0x200000),
             "priority": int(fields[15]), "nice": int(fields[16]), "start_ticks": int(fields[19]),
             "policy": int(fields[38]), "comm": decoded(found[prefix + "comm"][:-1]),
             "tgid": int(said["Tgid"]), "tracer": int(said["TracerPid"]),

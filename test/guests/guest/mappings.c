@@ -238,6 +238,16 @@ static void swap_out(void *at, size_t pages)
 	note("%d of %zu pages are swapped out", swapped_pages(at, pages), pages);
 }
 
+/* How zram compresses: as this kernel does by itself, or as the guest's options say. */
+static void choose_compressor(void)
+{
+	static const char *const names[] = {"lz4", "zstd"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (option(names[i]) && !write_text("/sys/block/zram0/comp_algorithm", names[i]))
+			note("zram does not know %s", names[i]);
+}
+
 /* The first half goes to zram, which is full then: the second to a disk in memory. */
 void part_swapped(void)
 {
@@ -250,6 +260,7 @@ void part_swapped(void)
 		fail("no memory at the fixed address");
 	stay_on_cpu(0);
 	fill(at, 2 * HALF, own_pid());
+	choose_compressor();
 	/* The first page is the area's header. */
 	snprintf(room, sizeof(room), "%d", (1 + HALF) * PAGE);
 	write_text("/sys/block/zram0/disksize", room);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages that are not there: what the kernel left in the entry of the page table (arch/x86's
+ * pgtable_64.h, pgtable-3level.h, pgtable-2level.h and pgtable-invert.h, include/linux/swap.h).
+ *
+ * Entries of 64 bits, since 4.18, upside down so that a processor that looks ahead finds no frame:
+ *
+ *	63-59 type | 58-9 offset, inverted | 8 PROTNONE | 7-1 marks | 0 present
+ *
+ * Entries of 32 bits: 31-9 offset | 8 PROTNONE | 7-6 | 5-1 type | 0 present
+ */
+
+#include <string.h>
+
+#include "absent.h"
+#include "fields.h"
+
+enum {
+	BIT_PSE = 1 << 7,
+	BIT_PROTNONE = 1 << 8,
+	TYPE_BITS = 5, /* MAX_SWAPFILES_SHIFT */
+	TYPE_COUNT = 1 << TYPE_BITS,
+	LEVEL_PAGE = 1,
+	LEVEL_HUGE = 2,
+};
+
+static const uint64_t frame_mask = UINT64_C(0x000ffffffffff000);
+
+static void swap_decode(const struct absent_rules *rules, uint64_t entry,
+			struct vmi_absent_page *page)
+{
+	unsigned type = (unsigned)(entry >> (64 - TYPE_BITS));
+	uint64_t offset = ~entry << TYPE_BITS >> (TYPE_BITS + 9);
+
+	if (rules->is_legacy) {
+		type = (unsigned)(entry >> 1) & (TYPE_COUNT - 1);
+		offset = (entry & UINT32_MAX) >> 9;
+	}
+	if (type < rules->swap_types) {
+		page->why = VMI_ABSENT_SWAP;
+		page->type = type;
+		page->offset = offset;
+	} else if (type - rules->migration_first < rules->migration_count) {
+		page->why = VMI_ABSENT_MIGRATION;
+		page->gpa = (offset & ((UINT64_C(1) << rules->frame_bits) - 1)) << VMI_PAGE_SHIFT;
+	}
+}
+
+void absent_decode(const struct absent_rules *rules, uint64_t entry, unsigned level,
+		   struct vmi_absent_page *page)
+{
+	unsigned huge_shift = rules->is_legacy ? 22 : 21;
+
+	*page = (struct vmi_absent_page){.why = VMI_ABSENT_OTHER};
+	if (!entry) {
+		page->why = VMI_ABSENT_UNTOUCHED;
+	} else if (level > LEVEL_HUGE) {
+		return;
+	} else if (!(entry & BIT_PROTNONE)) {
+		swap_decode(rules, entry, page);
+	} else if (level == LEVEL_PAGE || entry & BIT_PSE) {
+		page->why = VMI_ABSENT_PROTECTED;
+		page->gpa =
+			rules->is_legacy ? entry & UINT32_MAX & frame_mask : ~entry & frame_mask;
+		if (level == LEVEL_HUGE)
+			page->gpa &= ~((UINT64_C(1) << huge_shift) - 1);
+	}
+}
+
+/* ---- what the kernel's numbers are ---------------------------------------------------------- */
+
+static bool symbol_is_there(struct vmi_os *os, const char *name)
+{
+	vmi_gva gva;
+
+	return !os_symbol(os, name, &gva, NULL);
+}
+
+static bool enumerator_is_there(struct vmi_os *os, const char *enumeration, const char *name)
+{
+	struct vmi_member member;
+	vmi_type type;
+
+	if (!os->types || types_find(os->types, enumeration, &type, NULL))
+		return false;
+	for (unsigned i = 0; !types_member(os->types, type, i, &member, NULL); i++)
+		if (!strcmp(member.name, name))
+			return true;
+	return false;
+}
+
+/* Entries for memory of devices: with CONFIG_DEVICE_PRIVATE two, since 5.14 four, since 6.15 three.
+ */
+static unsigned device_count(struct vmi_os *os)
+{
+	if (symbol_is_there(os, "make_device_exclusive"))
+		return 3;
+	if (symbol_is_there(os, "make_device_exclusive_range"))
+		return 4;
+	return !enumerator_is_there(os, "enum pageflags", "PG_anon_exclusive") &&
+			       symbol_is_there(os, "migrate_vma_setup")
+		       ? 2
+		       : 0;
+}
+
+/* No more areas than the kernel's table of them has room for. */
+static unsigned table_room(struct vmi_os *os)
+{
+	const struct symbol *table = symbols_find(&os->kernel.symbols, "swap_info");
+	uint64_t size = table ? symbols_size(&os->kernel.symbols, table) : 0;
+
+	size /= os->kernel.pointer_size;
+	return size && size < TYPE_COUNT ? (unsigned)size : TYPE_COUNT;
+}
+
+/*
+ * Numbers of areas end where special ones begin: of broken memory, of migration, of devices, and
+ * markers. None of that is in the kernel's types; what brings each in has functions of its
+ * own. 5.19 to 6.1 have one more, for errors, which only the size of the table shows.
+ */
+static void rules_fill(struct vmi_os *os, struct absent_rules *rules)
+{
+	/* 5.19 has both this flag and a third number for migration, and markers. */
+	bool is_recent = enumerator_is_there(os, "enum pageflags", "PG_anon_exclusive");
+	unsigned poison = symbol_is_there(os, "memory_failure") ? 1 : 0;
+	unsigned markers = is_recent && symbol_is_there(os, "handle_userfault") ? 1 : 0;
+
+	*rules = (struct absent_rules){
+		.is_legacy = os->kernel.space.mode == VMI_MODE_LEGACY,
+		/* MAX_PHYSMEM_BITS of arch/x86/include/asm/sparsemem.h, less the page's. */
+		.frame_bits = os->kernel.space.mode == VMI_MODE_5LEVEL ? 40 : 34,
+	};
+	if (symbol_is_there(os, "migrate_pages"))
+		rules->migration_count = is_recent ? 3 : 2;
+	rules->swap_types =
+		TYPE_COUNT - poison - rules->migration_count - device_count(os) - markers;
+	if (rules->swap_types > table_room(os))
+		rules->swap_types = table_room(os);
+	rules->migration_first = rules->swap_types + poison;
+}
+
+/* ---- swap areas ----------------------------------------------------------------------------- */
+
+struct swap_fields {
+	struct field bdev, bd_disk, disk_name;
+};
+
+#define WANT(structure, path, member)                                                              \
+	{                                                                                          \
+		structure, path, offsetof(struct swap_fields, member), false                       \
+	}
+
+static const struct field_want wants[] = {
+	WANT("swap_info_struct", "bdev", bdev),
+	WANT("block_device", "bd_disk", bd_disk),
+	WANT("gendisk", "disk_name", disk_name),
+};
+
+/* Is the area compressed memory? Its disk's name tells. */
+static bool area_is_zram(struct vmi_os *os, unsigned type)
+{
+	struct swap_fields f;
+	char name[sizeof("zram") - 1];
+	vmi_gva at;
+
+	return !fields_resolve(os, wants, sizeof(wants) / sizeof(*wants), &f, NULL) &&
+	       !os_symbol(os, "swap_info", &at, NULL) &&
+	       !os_pointer(os, at + (uint64_t)type * os->kernel.pointer_size, &at, NULL) && at &&
+	       !field_read(os, at, &f.bdev, &at, NULL) && at &&
+	       !field_read(os, at, &f.bd_disk, &at, NULL) && at &&
+	       !os_read(os, at + f.disk_name.offset, name, sizeof(name), NULL) &&
+	       !memcmp(name, "zram", sizeof(name));
+}
+
+/* ---- */
+
+const char *vmi_absence_name(enum vmi_absence why)
+{
+	switch (why) {
+	case VMI_ABSENT_UNTOUCHED:
+		return "untouched";
+	case VMI_ABSENT_SWAP:
+		return "swap";
+	case VMI_ABSENT_ZRAM:
+		return "zram";
+	case VMI_ABSENT_MIGRATION:
+		return "migration";
+	case VMI_ABSENT_PROTECTED:
+		return "protected";
+	case VMI_ABSENT_OTHER:
+		break;
+	}
+	return "other";
+}
+
+enum vmi_status vmi_absent_page(struct vmi_os *os, const struct vmi_translation *translation,
+				struct vmi_absent_page *page, struct vmi_error *err)
+{
+	struct absent_rules rules;
+
+	if (translation->status != VMI_ERR_NOT_PRESENT)
+		return vmi_fail(err, VMI_ERR_ARG, "that the page is not present is not why: %s",
+				vmi_status_name((enum vmi_status)translation->status));
+	rules_fill(os, &rules);
+	absent_decode(&rules, translation->entry, translation->level, page);
+	if (page->why == VMI_ABSENT_SWAP && area_is_zram(os, page->type))
+		page->why = VMI_ABSENT_ZRAM;
+	return VMI_OK;
+}

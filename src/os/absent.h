@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OS_ABSENT_H
+#define OS_ABSENT_H
+
+#include <vmi/os.h>
+
+/** How a kernel writes into entries of page tables why a page is not there. */
+struct absent_rules {
+	bool is_legacy;           /* entries of 32 bits: the older layout */
+	unsigned swap_types;      /* numbers below are swap areas: MAX_SWAPFILES */
+	unsigned migration_first; /* numbers of pages that are being moved … */
+	unsigned migration_count; /* … and how many there are */
+	unsigned frame_bits;      /* of a frame number in those; above are marks */
+};
+
+/*
+ * What the entry of that level (1: of a page, 2: of 2 or 4 MiB) says, which is not present.
+ * VMI_ABSENT_ZRAM is not told here.
+ */
+void absent_decode(const struct absent_rules *rules, uint64_t entry, unsigned level,
+		   struct vmi_absent_page *page);
+
+#endif
