@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fields.h"
-#include "text_pool.h"
+#include "text.h"
 
 enum {
 	/* Of the guest: include/linux/socket.h, include/uapi/linux/stat.h */
@@ -58,7 +58,7 @@ struct walk {
 	struct socket_fields fields;
 	struct vmi_socket *socket;
 	size_t count;
-	struct text_pool *pool;
+	struct text *pool;
 };
 
 static enum vmi_status inet_fill(struct walk *walk, vmi_gva sk, struct vmi_socket *socket,
@@ -116,7 +116,7 @@ static enum vmi_status unix_fill(struct walk *walk, vmi_gva sk, struct vmi_socke
 	for (size_t i = 0; i < count; i++)
 		if (!name[i])
 			name[i] = '@';
-	socket->path = text_pool_add(&walk->pool, name, count);
+	socket->path = text_keep(&walk->pool, name, count);
 	return socket->path ? VMI_OK : vmi_fail(err, VMI_ERR_NOMEM, "out of memory for sockets");
 }
 
@@ -209,6 +209,6 @@ enum vmi_status vmi_sockets(struct vmi_os *os, const struct vmi_task *task,
 void vmi_socket_list_free(struct vmi_socket_list *list)
 {
 	free(list->socket);
-	text_pool_destroy(list->text);
+	text_free(list->text);
 	*list = (struct vmi_socket_list){0};
 }
