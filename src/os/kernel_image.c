@@ -90,10 +90,14 @@ bool kernel_banner_take(struct kernel *kernel, struct vmi *vm, const struct vmi_
 	enum vmi_status st =
 		vmi_string_read(vm, space, addr, VMI_LATIN1, sizeof(kernel->banner), &string, NULL);
 	size_t begin = sizeof(banner_begin) - 1;
-	/* What is built for /proc/version has holes of printf instead. */
+	/*
+	 * What is built for /proc/version has holes of printf instead, and what was linked before
+	 * the kernel got its number has "# SMP" and the like.
+	 */
 	bool is = !st && string.length > begin + 8 && string.end == VMI_STRING_NUL &&
 		  !memcmp(string.bytes, banner_begin, begin) && string.bytes[begin] >= '0' &&
-		  string.bytes[begin] <= '9' && string.bytes[string.length - 1] == '\n';
+		  string.bytes[begin] <= '9' && string.bytes[string.length - 1] == '\n' &&
+		  !memmem(string.bytes, string.length, "# ", 2);
 
 	if (is) {
 		memcpy(kernel->banner, string.bytes, string.length - 1);
