@@ -374,6 +374,32 @@ VMI_API VMI_CHECKED enum vmi_status vmi_files(struct vmi_os *os, const struct vm
 					      struct vmi_file_list *list, struct vmi_error *err);
 VMI_API void vmi_file_list_free(struct vmi_file_list *list);
 
+/** A socket that a process has open. */
+struct vmi_socket {
+	int32_t fd;
+	vmi_gva sock; /**< its struct sock */
+	uint64_t inode;
+	uint16_t family, type, protocol; /**< of socket(2), in the guest's numbers */
+	uint8_t state;                   /**< as TCP numbers them: 1 established, 10 listening */
+	/** Of families 2 (inet: 4 bytes) and 10 (inet6: 16), in network order. */
+	uint8_t local[16], remote[16];
+	uint16_t local_port, remote_port;
+	/** Of family 1 (unix), as /proc/net/unix has it; NULL: it has none. The list's. */
+	const char *path;
+};
+
+struct vmi_socket_list {
+	struct vmi_socket *socket;
+	size_t count;
+	void *text; /**< private */
+};
+
+/** By fd. */
+VMI_API VMI_CHECKED enum vmi_status vmi_sockets(struct vmi_os *os, const struct vmi_task *task,
+						struct vmi_socket_list *list,
+						struct vmi_error *err);
+VMI_API void vmi_socket_list_free(struct vmi_socket_list *list);
+
 struct vmi_mount {
 	uint32_t id, parent;
 	uint32_t major, minor;

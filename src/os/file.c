@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "path.h"
-#include "text_pool.h"
+#include "text.h"
 
 enum {
 	FDS_MAX = 1 << 26,
@@ -40,7 +40,7 @@ struct walk {
 	vmi_gva fd, open_fds, close_on_exec;
 	struct vmi_file *file;
 	size_t count, room;
-	struct text_pool *pool;
+	struct text *pool;
 };
 
 static struct vmi_file *file_add(struct walk *walk)
@@ -77,7 +77,7 @@ static enum vmi_status file_fill(struct walk *walk, struct vmi_file *file, struc
 	file->inode = place.inode;
 	file->mode = place.mode;
 	file->is_deleted = walk->text.is_deleted;
-	file->path = text_pool_add(&walk->pool, path_text(&walk->text), path_text_len(&walk->text));
+	file->path = text_keep(&walk->pool, path_text(&walk->text), path_text_len(&walk->text));
 	return file->path ? VMI_OK : vmi_fail(err, VMI_ERR_NOMEM, "out of memory for files");
 }
 
@@ -197,6 +197,6 @@ enum vmi_status vmi_files(struct vmi_os *os, const struct vmi_task *task,
 void vmi_file_list_free(struct vmi_file_list *list)
 {
 	free(list->file);
-	text_pool_destroy(list->text);
+	text_free(list->text);
 	*list = (struct vmi_file_list){0};
 }

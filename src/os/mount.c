@@ -10,7 +10,7 @@
 
 #include "list.h"
 #include "path.h"
-#include "text_pool.h"
+#include "text.h"
 
 enum {
 	MOUNTS_MAX = 1 << 20,
@@ -79,7 +79,7 @@ struct walk {
 	struct vmi_mount *mount;
 	size_t count, room, visited;
 	enum vmi_status status; /* of a visit to a list */
-	struct text_pool *pool;
+	struct text *pool;
 };
 
 /* ---- one mount ------------------------------------------------------------------------------ */
@@ -101,7 +101,7 @@ static struct vmi_mount *mount_add(struct walk *walk)
 static enum vmi_status keep(struct walk *walk, const char **text, const char *bytes, size_t len,
 			    struct vmi_error *err)
 {
-	*text = text_pool_add(&walk->pool, bytes, len);
+	*text = text_keep(&walk->pool, bytes, len);
 	return *text ? VMI_OK : vmi_fail(err, VMI_ERR_NOMEM, "out of memory for mounts");
 }
 
@@ -341,6 +341,6 @@ enum vmi_status vmi_mounts(struct vmi_os *os, const struct vmi_task *task,
 void vmi_mount_list_free(struct vmi_mount_list *list)
 {
 	free(list->mount);
-	text_pool_destroy(list->text);
+	text_free(list->text);
 	*list = (struct vmi_mount_list){0};
 }

@@ -11,7 +11,7 @@
 
 #include "maple.h"
 #include "path.h"
-#include "text_pool.h"
+#include "text.h"
 
 enum {
 	/* include/linux/mm.h of the kernel */
@@ -79,7 +79,7 @@ struct walk {
 	uint64_t map_count, brk, start_brk, start_stack;
 	struct vmi_region *region;
 	size_t count, room;
-	struct text_pool *pool;
+	struct text *pool;
 	bool is_out_of_memory;
 };
 
@@ -87,7 +87,7 @@ struct walk {
 
 static bool keep_text(struct walk *walk, struct vmi_region *region, const char *text, size_t len)
 {
-	region->path = text_pool_add(&walk->pool, text, len);
+	region->path = text_keep(&walk->pool, text, len);
 	walk->is_out_of_memory |= !region->path;
 	return region->path;
 }
@@ -463,6 +463,6 @@ enum vmi_status vmi_regions(struct vmi_os *os, const struct vmi_task *task,
 void vmi_region_list_free(struct vmi_region_list *list)
 {
 	free(list->region);
-	text_pool_destroy(list->text);
+	text_free(list->text);
 	*list = (struct vmi_region_list){0};
 }

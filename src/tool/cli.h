@@ -128,7 +128,7 @@ extern const struct command
 	command_maps,
 	command_modules,
 	command_monitor,
-	command_mounts,
+	command_mounts, command_sockets,
 	command_ps,
 	command_read,
 	command_regs,

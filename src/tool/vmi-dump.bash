@@ -4,7 +4,7 @@
 _vmi_dump()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="info regs translate read string strings find maps symbols types struct ps vmas files mounts sysinfo modules dmesg convert"
+	local commands="info regs translate read string strings find maps symbols types struct ps vmas files mounts sockets sysinfo modules dmesg convert"
 	local options="--json --quiet --driver --no-mmap --keep-index --layout --help"
 	local kernel=" --system-map --btf --vmlinux"
 	local space="$kernel --root --vcpu --mode --pid --process"
@@ -74,7 +74,7 @@ _vmi_dump()
 	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
 	struct) options+="$space --phys" ;;
 	symbols | types | sysinfo | modules | dmesg) options+="$kernel --root --mode" ;;
-	vmas | files | mounts) options+="$kernel --root --mode --pid --process" ;;
+	vmas | files | mounts | sockets) options+="$kernel --root --mode --pid --process" ;;
 	ps) options+="$kernel --root --mode --threads --tree" ;;
 	convert) options+=" --output --format --compress --threads --force" ;;
 	esac

@@ -99,6 +99,7 @@ static const struct command *const commands[] = {
 	&command_vmas,
 	&command_files,
 	&command_mounts,
+	&command_sockets,
 	&command_convert,
 	NULL,
 };

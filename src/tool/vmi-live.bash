@@ -4,7 +4,7 @@
 _vmi_live()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="list info regs translate read string strings find maps symbols types struct ps vmas files mounts sysinfo modules dmesg monitor snapshot reset"
+	local commands="list info regs translate read string strings find maps symbols types struct ps vmas files mounts sockets sysinfo modules dmesg monitor snapshot reset"
 	local options="--json --quiet --driver --help"
 	local kernel=" --system-map --btf --vmlinux"
 	local space="$kernel --root --vcpu --mode --pid --process"
@@ -89,7 +89,7 @@ _vmi_live()
 	find) options+="$space --phys --encoding --bytes --text --regex --threads" ;;
 	struct) options+="$space --phys" ;;
 	symbols | types | sysinfo | modules | dmesg) options+="$kernel --root --mode" ;;
-	vmas | files | mounts) options+="$kernel --root --mode --pid --process" ;;
+	vmas | files | mounts | sockets) options+="$kernel --root --mode --pid --process" ;;
 	ps) options+="$kernel --root --mode --threads --tree" ;;
 	monitor)
 		options+=" --cr --msr --breakpoint --debug --singlestep --cpuid --hypercall"

@@ -37,6 +37,7 @@ static const struct command *const commands[] = {
 	&command_vmas,
 	&command_files,
 	&command_mounts,
+	&command_sockets,
 	&command_sysinfo,
 	&command_monitor,
 	&command_snapshot,
