@@ -2,6 +2,7 @@
 /* read: bytes of a space as a hexdump, as numbers, as JSON or as they are; any length, in chunks.
  */
 
+#include "absent.h"
 #include "address.h"
 #include "cli.h"
 #include "json.h"
@@ -158,8 +159,10 @@ static void complain(struct reading *reading, enum vmi_status status, const stru
 		return;
 	reading->why = *err;
 	reading->status = CLI_PARTIAL;
-	if (!reading->quiet)
-		reading->status = cli_failure(reading->cli, status, err);
+	if (reading->quiet)
+		return;
+	reading->status = cli_failure(reading->cli, status, err);
+	absent_say(reading->cli, reading->space, reading->at);
 }
 
 /* Deliver up to `end` (0: 2^64) or the first byte that is not there; false: stopped. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "absent.h"
 #include "access.h"
 #include "address.h"
 #include "cli.h"
@@ -70,6 +71,7 @@ static void print_json(const struct translate *job, uint64_t va, const struct vm
 		json_size(out, to->level);
 		json_key(out, "entry");
 		json_hex(out, to->entry);
+		absent_json(job->cli, to);
 	}
 	symbol_json(out, job->os, va);
 	if (walk)
@@ -98,6 +100,7 @@ static void print_text(const struct translate *job, uint64_t va, const struct vm
 		if (to->level)
 			out_format(out, " level %u entry 0x%llx", to->level,
 				   (unsigned long long)to->entry);
+		absent_text(job->cli, to);
 	}
 	symbol_text(out, job->os, va);
 	for (unsigned i = 0; walk && i < walk->count; i++)

@@ -371,13 +371,11 @@ class Check:
 
     def absent(self, what, row, page, hidden):
         why = row.get("absent")
-        if isinstance(why, dict):
-            why = why.get("why")
-        if why is None:
-            return
         if "swap" in page:
             name = self.truth["raw"]["proc/swaps"].splitlines()[1 + page["swap"]].split()[0]
             self.expect(what + " absent", why, "zram" if "zram" in name else "swap")
+            self.expect(what + " in swap", (row.get("swap_area"), row.get("swap_offset")),
+                        (page["swap"], page["slot"]))
         elif hidden:
             self.expect(what + " absent", why, "protected")
 
