@@ -190,6 +190,22 @@ void os_guest_types(struct os_guest *guest, const struct made_member rows[], siz
 	}
 }
 
+void os_guest_types_of_task(struct os_guest *guest)
+{
+	static const struct made_member rows[] = {
+		{"mm_struct", NULL, NULL, 40},     {"", "pgd", "ptr", 0},
+		{"", "arg_start", "u64", 8},       {"", "arg_end", "u64", 16},
+		{"", "env_start", "u64", 24},      {"", "env_end", "u64", 32},
+		{"signal_struct", NULL, NULL, 16}, {"", "thread_head", "u64[2]", 0},
+		{"kuid_t", NULL, NULL, 4},         {"", "val", "u32", 0},
+		{"cred", NULL, NULL, 16},          {"", "uid", "kuid_t", 0},
+		{"", "gid", "kuid_t", 4},          {"", "euid", "kuid_t", 8},
+		{"", "egid", "kuid_t", 12},
+	};
+
+	os_guest_types(guest, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 /* ---- symbols -------------------------------------------------------------------------------- */
 
 void os_guest_symbol(struct os_guest *guest, const char *name, vmi_gva gva)

@@ -48,6 +48,8 @@ struct made_member {
 
 void os_guest_init(struct os_guest *guest);
 void os_guest_types(struct os_guest *guest, const struct made_member rows[], size_t count);
+/* What a task_struct leads to: mm_struct, signal_struct, cred. */
+void os_guest_types_of_task(struct os_guest *guest);
 /* `name` is borrowed. */
 void os_guest_symbol(struct os_guest *guest, const char *name, vmi_gva gva);
 /* Find the kernel, as a user would. */

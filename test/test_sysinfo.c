@@ -49,21 +49,6 @@ static const struct made_member types[] = {
 	{"", "tasks", "u64[2]", 88},
 	{"", "thread_node", "u64[2]", 104},
 	{"", "pids", "u64[8]", 120},
-	{"mm_struct", NULL, NULL, 40},
-	{"", "pgd", "ptr", 0},
-	{"", "arg_start", "u64", 8},
-	{"", "arg_end", "u64", 16},
-	{"", "env_start", "u64", 24},
-	{"", "env_end", "u64", 32},
-	{"signal_struct", NULL, NULL, 16},
-	{"", "thread_head", "u64[2]", 0},
-	{"kuid_t", NULL, NULL, 4},
-	{"", "val", "u32", 0},
-	{"cred", NULL, NULL, 16},
-	{"", "uid", "kuid_t", 0},
-	{"", "gid", "kuid_t", 4},
-	{"", "euid", "kuid_t", 8},
-	{"", "egid", "kuid_t", 12},
 };
 
 /* Since 6.13 what is around the clock has a name; here it is elsewhere in it, too. */
@@ -82,6 +67,7 @@ static struct os_guest *guest_begin(void **state)
 	static struct os_guest guest;
 
 	os_guest_init(&guest);
+	os_guest_types_of_task(&guest);
 	os_guest_types(&guest, types, sizeof(types) / sizeof(types[0]));
 	os_guest_variable(&guest, "init_task", 256);
 	*state = &guest;

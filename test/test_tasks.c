@@ -51,21 +51,6 @@ static const struct made_member types[] = {
 	{"", "signal", "ptr", T_SIGNAL},
 	{"kthread", NULL, NULL, 16},
 	{"", "full_name", "ptr", 8},
-	{"mm_struct", NULL, NULL, 40},
-	{"", "pgd", "ptr", 0},
-	{"", "arg_start", "u64", 8},
-	{"", "arg_end", "u64", 16},
-	{"", "env_start", "u64", 24},
-	{"", "env_end", "u64", 32},
-	{"signal_struct", NULL, NULL, 16},
-	{"", "thread_head", "u64[2]", 0},
-	{"kuid_t", NULL, NULL, 4},
-	{"", "val", "u32", 0},
-	{"cred", NULL, NULL, 16},
-	{"", "uid", "kuid_t", 0},
-	{"", "gid", "kuid_t", 4},
-	{"", "euid", "kuid_t", 8},
-	{"", "egid", "kuid_t", 12},
 	{"xarray", NULL, NULL, 16},
 	{"", "xa_head", "ptr", 8},
 	{"idr", NULL, NULL, 24},
@@ -172,6 +157,7 @@ static int setup(void **state)
 
 	*k = (struct kernel){.init = 0};
 	os_guest_init(&k->guest);
+	os_guest_types_of_task(&k->guest);
 	os_guest_types(&k->guest, types, sizeof(types) / sizeof(types[0]));
 	k->init = os_guest_variable(&k->guest, "init_task", T_SIZE);
 	os_guest_list_init(&k->guest, k->init + T_TASKS);
@@ -347,7 +333,12 @@ static void test_freed(void **state)
 	put32(k, k->task[8] + T_TGID, 0x6b6b6b6b);
 	check_all(k, 8);
 	assert_true(k->guest.problems);
-	assert_non_null(strstr(k->guest.problem, "is no task"));
+	assert_non_null(strstr(k->guest.problem, "is no task: its numbers are 0x6b6b6b6b"));
+	/* Cleared. */
+	put32(k, k->task[8] + T_PID, 0);
+	put32(k, k->task[8] + T_TGID, 0);
+	check_all(k, 8);
+	assert_non_null(strstr(k->guest.problem, "is no task: it has no number"));
 }
 
 static void test_table_torn(void **state)

@@ -101,9 +101,12 @@ static bool try_trampoline(struct kernel *kernel, struct vmi *vm)
 }
 
 enum vmi_status kernel_find(struct kernel *kernel, struct vmi *vm, const struct vmi_space *given,
-			    struct vmi_error *err)
+			    const struct symbols *linked, struct vmi_error *err)
 {
-	*kernel = (struct kernel){0};
+	const char *what = linked ? "the file's symbols fit no Linux kernel"
+				  : "no Linux kernel with a table of symbols is";
+
+	*kernel = (struct kernel){.linked = linked};
 	symbols_init(&kernel->symbols);
 	kernel->space_source = "the space that was given";
 	if (given) {
@@ -111,16 +114,17 @@ enum vmi_status kernel_find(struct kernel *kernel, struct vmi *vm, const struct 
 			return VMI_OK;
 		kernel_deinit(kernel);
 		return vmi_fail(err, VMI_ERR_NOT_FOUND,
-				"root 0x%" PRIx64
-				" (%s) maps no Linux kernel with a table of symbols",
-				given->root, vmi_mode_name(given->mode));
+				"%s in the space of root 0x%" PRIx64 " (%s)", what, given->root,
+				vmi_mode_name(given->mode));
 	}
 	if (try_vcpus(kernel, vm) || try_vmcoreinfo(kernel, vm) || try_trampoline(kernel, vm) ||
 	    kernel_memory_search(kernel, vm))
 		return VMI_OK;
 	kernel_deinit(kernel);
-	return vmi_fail(err, VMI_ERR_NOT_FOUND,
-			"no Linux kernel with a table of symbols is in this memory");
+	return vmi_fail(err, VMI_ERR_NOT_FOUND, "%s in this memory%s", what,
+			linked ? ""
+			       : "; where a kernel has none, name a file that has them "
+				 "(--system-map FILE, --vmlinux FILE)");
 }
 
 void kernel_deinit(struct kernel *kernel)

@@ -90,10 +90,14 @@ bool kernel_banner_take(struct kernel *kernel, struct vmi *vm, const struct vmi_
 	enum vmi_status st =
 		vmi_string_read(vm, space, addr, VMI_LATIN1, sizeof(kernel->banner), &string, NULL);
 	size_t begin = sizeof(banner_begin) - 1;
-	/* What is built for /proc/version has holes of printf instead. */
+	/*
+	 * What is built for /proc/version has holes of printf instead, and what was linked before
+	 * the kernel got its number has "# SMP" and the like.
+	 */
 	bool is = !st && string.length > begin + 8 && string.end == VMI_STRING_NUL &&
 		  !memcmp(string.bytes, banner_begin, begin) && string.bytes[begin] >= '0' &&
-		  string.bytes[begin] <= '9' && string.bytes[string.length - 1] == '\n';
+		  string.bytes[begin] <= '9' && string.bytes[string.length - 1] == '\n' &&
+		  !memmem(string.bytes, string.length, "# ", 2);
 
 	if (is) {
 		memcpy(kernel->banner, string.bytes, string.length - 1);
@@ -110,9 +114,10 @@ bool kernel_banner_search(struct kernel *kernel, struct vmi *vm, const struct vm
 	uint8_t page[VMI_PAGE_SIZE + sizeof(banner_begin)];
 	uint8_t *at = page;
 
-	for (uint64_t addr = first; addr <= last - VMI_PAGE_SIZE; addr += VMI_PAGE_SIZE) {
-		size_t done,
-			len = sizeof(page) < last - addr ? sizeof(page) : (size_t)(last - addr);
+	for (uint64_t addr = first; addr <= last && last - addr >= VMI_PAGE_SIZE - 1;
+	     addr += VMI_PAGE_SIZE) {
+		size_t done, len = sizeof(page) <= last - addr ? sizeof(page)
+							       : (size_t)(last - addr) + 1;
 
 		/* Some bytes of the next page, so that what crosses is seen. */
 		if (vmi_read_bytes(vm, space, addr, page, len, &done, NULL) &&
@@ -131,20 +136,20 @@ bool kernel_banner_search(struct kernel *kernel, struct vmi *vm, const struct vm
 
 /* ---- a space that may map the kernel -------------------------------------------------------- */
 
-const struct symbol *kernel_root_symbol(const struct kernel *kernel)
+const struct symbol *kernel_root_symbol(const struct symbols *symbols)
 {
 	static const char *const names[] = {"init_top_pgt", "init_level4_pgt", "swapper_pg_dir"};
 	const struct symbol *symbol = NULL;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !symbol; i++)
-		symbol = symbols_find(&kernel->symbols, names[i]);
+		symbol = symbols_find(symbols, names[i]);
 	return symbol;
 }
 
 /* The kernel's own page tables, which have what those of a process may not have yet. */
 static void space_own(struct kernel *kernel, struct vmi *vm)
 {
-	const struct symbol *symbol = kernel_root_symbol(kernel);
+	const struct symbol *symbol = kernel_root_symbol(&kernel->symbols);
 	struct vmi_translation root, was, is;
 	struct vmi_space own = kernel->space;
 
@@ -156,16 +161,21 @@ static void space_own(struct kernel *kernel, struct vmi *vm)
 		kernel->space = own;
 }
 
+static const struct symbol *text_symbol(const struct symbols *symbols)
+{
+	const struct symbol *text = symbols_find(symbols, "_text");
+
+	return text ? text : symbols_find(symbols, "_stext");
+}
+
 /* The symbols belong to this space if its text and its banner are where they say. */
 bool kernel_symbols_fit(struct kernel *kernel, struct vmi *vm)
 {
-	const struct symbol *text = symbols_find(&kernel->symbols, "_text");
+	const struct symbol *text = text_symbol(&kernel->symbols);
 	const struct symbol *banner = symbols_find(&kernel->symbols, "linux_banner");
 	struct vmi_translation at;
 	uint64_t found;
 
-	if (!text)
-		text = symbols_find(&kernel->symbols, "_stext");
 	if (!text || vmi_translate(vm, &kernel->space, text->gva, &at, NULL))
 		return false;
 	kernel->text = text->gva;
@@ -193,6 +203,40 @@ void kernel_chunk_read(struct vmi *vm, const struct vmi_space *space, uint64_t a
 		memset(chunk + got, 0xff, skip);
 		got += skip;
 	}
+}
+
+/* ---- symbols of a file ---------------------------------------------------------------------- */
+
+/* Put the file's symbols where they are when the banner is at `found`; false: it is another's. */
+static bool linked_place(struct kernel *kernel, vmi_gva found)
+{
+	const struct symbol *banner = symbols_find(kernel->linked, "linux_banner");
+	const struct symbol *text = text_symbol(kernel->linked);
+	uint64_t mask = kernel->pointer_size == 4 ? UINT32_MAX : UINT64_MAX;
+
+	/* CONFIG_PHYSICAL_ALIGN of arch/x86/Kconfig: a kernel is moved by so much at least. */
+	uint64_t step = kernel->pointer_size == 4 ? 0x2000 : 0x200000;
+	kernel->slide = (found - banner->gva) & mask;
+	if (kernel->slide % step)
+		return false;
+	symbols_deinit(&kernel->symbols);
+	return symbols_slide(&kernel->symbols, kernel->linked, text->gva, kernel->slide, mask);
+}
+
+/* The banner in [first, first + size), which tells where the file's symbols are. */
+static bool linked_search(struct kernel *kernel, struct vmi *vm, vmi_gva first, uint64_t size)
+{
+	vmi_gva last = first + (size - 1), found;
+
+	while (kernel_banner_search(kernel, vm, &kernel->space, first, last, &found)) {
+		if (linked_place(kernel, found) && kernel_symbols_fit(kernel, vm))
+			return true;
+		vmi_gva next = (found | (VMI_PAGE_SIZE - 1)) + 1;
+		if (next <= first || next > last)
+			break;
+		first = next;
+	}
+	return false;
 }
 
 /* The tokens of kallsyms in [first, first + size), of which `chunk` holds a piece at a time. */
@@ -242,7 +286,9 @@ bool kernel_space_search(struct kernel *kernel, struct vmi *vm, const struct vmi
 			size += range.size;
 			continue;
 		}
-		if (size)
+		if (size && kernel->linked)
+			found = linked_search(kernel, vm, first, size);
+		else if (size)
 			found = range_search(kernel, vm, chunk, first, size);
 		if (st)
 			break;

@@ -25,7 +25,7 @@ bool kernel_banner_search(struct kernel *kernel, struct vmi *vm, const struct vm
 bool kernel_symbols_fit(struct kernel *kernel, struct vmi *vm);
 
 /* The symbol of the kernel's own page tables, or NULL. */
-const struct symbol *kernel_root_symbol(const struct kernel *kernel);
+const struct symbol *kernel_root_symbol(const struct symbols *symbols);
 
 /* Does the space map a kernel? Then all of `kernel` but space_source is filled. */
 bool kernel_space_search(struct kernel *kernel, struct vmi *vm, const struct vmi_space *space);

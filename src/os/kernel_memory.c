@@ -15,10 +15,11 @@ enum { CHUNK = 1 << 20, IMAGE_MAX = 64 << 20 };
 static const char source[] = "a search of all memory";
 
 /* By the kernel's line of version and the symbol of its page tables. */
-static bool try_banner(struct kernel *kernel, struct vmi *vm, vmi_gpa low, vmi_gpa high)
+static bool try_banner(struct kernel *kernel, struct vmi *vm, const struct symbols *symbols,
+		       vmi_gpa low, vmi_gpa high)
 {
-	const struct symbol *banner = symbols_find(&kernel->symbols, "linux_banner");
-	const struct symbol *root = kernel_root_symbol(kernel);
+	const struct symbol *banner = symbols_find(symbols, "linux_banner");
+	const struct symbol *root = kernel_root_symbol(symbols);
 	vmi_gpa found;
 
 	if (!banner || !root)
@@ -101,7 +102,7 @@ static bool tokens_try(struct kernel *kernel, struct vmi *vm, vmi_gpa tokens)
 		kernel->pointer_size = size;
 		if (kernel_symbols_take(kernel, vm, NULL, tokens, NULL))
 			continue;
-		if (try_banner(kernel, vm, low, high))
+		if (try_banner(kernel, vm, &kernel->symbols, low, high))
 			return true;
 		/* The symbols may be others now. */
 		kernel->pointer_size = size;
@@ -139,7 +140,11 @@ bool kernel_memory_search(struct kernel *kernel, struct vmi *vm)
 	bool found = false;
 
 	while (chunk && !found && !vmi_run_next(vm, from, &run, NULL)) {
-		if (run.kind == VMI_RUN_SAVED)
+		if (run.kind == VMI_RUN_SAVED && kernel->linked)
+			found = run.size >= VMI_PAGE_SIZE &&
+				try_banner(kernel, vm, kernel->linked, run.gpa,
+					   run.gpa + (run.size - 1));
+		else if (run.kind == VMI_RUN_SAVED)
 			found = run_search(kernel, vm, chunk, &run);
 		from = run.gpa + run.size;
 		if (!from)

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "module.h"
+#include "symbols_file.h"
 #include "vmcoreinfo.h"
-
-enum { BTF_MAX = 256 << 20 };
 
 static const vmi_gva link_text = 0xffffffff81000000, link_text_32 = 0xc1000000;
 
@@ -67,28 +66,15 @@ enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva, str
 /* The kernel keeps its BTF among its read-only data. */
 static enum vmi_status types_load(struct vmi_os *os, struct vmi_error *err)
 {
-	vmi_gva start = 0, stop = 0;
-	enum vmi_status st = os_symbol(os, "__start_BTF", &start, err);
+	enum vmi_status st = types_of_kernel(os, err);
 
-	if (!st)
-		st = os_symbol(os, "__stop_BTF", &stop, err);
-	if (st || stop <= start || stop - start > BTF_MAX)
-		return vmi_fail(
-			err, VMI_ERR_UNSUPPORTED,
-			"this kernel has no types (BTF) in its memory; name a file that has "
-			"them: --btf FILE, or --vmlinux FILE with DWARF");
-	size_t len = (size_t)(stop - start);
-	uint8_t *bytes = malloc(len);
-	if (!bytes)
-		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
-	st = os_read(os, start, bytes, len, err);
-	if (!st)
-		st = types_of_bytes(bytes, len, &os->types, err);
-	free(bytes);
 	if (st)
-		return vmi_wrap(err, VMI_ERR_UNSUPPORTED,
-				"the kernel's types (BTF) cannot be had; name a file that has them "
-				"(--btf FILE, --vmlinux FILE)");
+		return st == VMI_ERR_NOMEM
+			       ? st
+			       : vmi_wrap(
+					 err, VMI_ERR_UNSUPPORTED,
+					 "the kernel's types (BTF) cannot be had; name a file that "
+					 "has them (--btf FILE, --vmlinux FILE with DWARF)");
 	os->info.types_source = "BTF of the kernel";
 	return VMI_OK;
 }
@@ -120,34 +106,94 @@ static void info_fill(struct vmi_os *os)
 	info->release = os->release;
 	info->space = os->kernel.space;
 	info->space_source = os->kernel.space_source;
-	info->symbols_source = "kallsyms";
+	info->pointer_size = os->kernel.pointer_size;
 	info->text = os->kernel.text;
 	info->text_gpa = os->kernel.text_gpa;
-	info->slide = os->kernel.text - (os->kernel.pointer_size == 8 ? link_text : link_text_32);
-	info->pointer_size = os->kernel.pointer_size;
+	info->slide =
+		os->kernel.linked
+			? os->kernel.slide
+			: os->kernel.text - (info->pointer_size == 8 ? link_text : link_text_32);
 	info->symbol_count = os->kernel.symbols.count;
+}
+
+static enum vmi_status symbols_from_elf(struct symbols *symbols, const char *path,
+					struct vmi_error *err)
+{
+#ifdef VMI_WITH_ELF
+	return symbols_of_elf(symbols, path, err);
+#else
+	(void)symbols;
+	return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+			"%s: symbols out of an ELF file need libelf, which this build lacks", path);
+#endif
+}
+
+/* Symbols of a file that the user names; VMI_END: there is none to take. */
+static enum vmi_status linked_load(const struct vmi_os_options *options, struct symbols *linked,
+				   const char **path, struct vmi_error *err)
+{
+	enum vmi_status st;
+
+	if (options->system_map) {
+		*path = options->system_map;
+		st = symbols_of_system_map(linked, *path, err);
+	} else if (options->vmlinux) {
+		*path = options->vmlinux;
+		st = symbols_from_elf(linked, *path, err);
+		if (st == VMI_ERR_NOT_FOUND)
+			return VMI_END; /* its types may be of use all the same */
+	} else {
+		return VMI_END;
+	}
+	if (!st && (!symbols_find(linked, "linux_banner") || !symbols_find(linked, "_text")))
+		st = vmi_fail(err, VMI_ERR_CORRUPT,
+			      "%s: without linux_banner and _text its symbols are of no kernel",
+			      *path);
+	return st;
+}
+
+/* Find the kernel, by its own symbols or by those of a file. */
+static enum vmi_status find(struct vmi_os *os, const struct vmi_os_options *options,
+			    struct vmi_error *err)
+{
+	struct symbols linked;
+	const char *path = NULL;
+
+	symbols_init(&linked);
+	enum vmi_status st = linked_load(options, &linked, &path, err);
+	bool is_linked = !st;
+	if (!st || st == VMI_END)
+		st = kernel_find(&os->kernel, os->vm, options->space, is_linked ? &linked : NULL,
+				 err);
+	if (!st)
+		os->info.symbols_source = is_linked ? path : "kallsyms";
+	else if (st == VMI_ERR_NOT_FOUND && is_linked)
+		st = vmi_wrap(err, st, "%s", path);
+	symbols_deinit(&linked);
+	return st;
 }
 
 enum vmi_status vmi_os_open(struct vmi_os **out, struct vmi *vm,
 			    const struct vmi_os_options *options, struct vmi_error *err)
 {
+	static const struct vmi_os_options none = {.size = sizeof(none)};
 	struct vmi_os *os = calloc(1, sizeof(*os));
 
 	if (!os)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
+	if (!options)
+		options = &none;
 	os->vm = vm;
-	if (options) {
-		os->problem = options->problem;
-		os->problem_context = options->problem_context;
-	}
-	enum vmi_status st = kernel_find(&os->kernel, vm, options ? options->space : NULL, err);
+	os->problem = options->problem;
+	os->problem_context = options->problem_context;
+	enum vmi_status st = find(os, options, err);
 	if (st) {
 		free(os);
 		return st;
 	}
 	info_fill(os);
-	if (options && options->btf)
-		st = types_from_file(os, options->btf, err);
+	if (options->btf || options->vmlinux)
+		st = types_from_file(os, options->btf ? options->btf : options->vmlinux, err);
 	else if (types_load(os, &os->no_types) == VMI_ERR_NOMEM)
 		st = vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
 	if (st) {

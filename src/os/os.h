@@ -32,6 +32,12 @@ void os_problem(struct vmi_os *os, const char *fmt, ...) VMI_PRINTF(2, 3);
 VMI_CHECKED enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva,
 				      struct vmi_error *err);
 
+/*
+ * Load os->types from the BTF in the kernel's memory, found by its symbols, or by its header where
+ * data has no symbols. VMI_ERR_NOT_FOUND: there is none.
+ */
+VMI_CHECKED enum vmi_status types_of_kernel(struct vmi_os *os, struct vmi_error *err);
+
 /* Reading in the kernel's space. */
 VMI_CHECKED enum vmi_status os_read(struct vmi_os *os, vmi_gva gva, void *buf, size_t len,
 				    struct vmi_error *err);

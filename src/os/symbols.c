@@ -95,6 +95,20 @@ bool symbols_finish(struct symbols *symbols)
 	return true;
 }
 
+bool symbols_slide(struct symbols *to, const struct symbols *from, vmi_gva first, uint64_t slide,
+		   uint64_t mask)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		const char *name = symbols_name(from, i);
+		vmi_gva gva = from->at[i].gva;
+
+		if (!symbols_add(to, gva < first ? gva : (gva + slide) & mask, from->at[i].type,
+				 name, strlen(name)))
+			return false;
+	}
+	return symbols_finish(to);
+}
+
 const struct symbol *symbols_find(const struct symbols *symbols, const char *name)
 {
 	if (!symbols->slots)

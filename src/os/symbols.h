@@ -31,6 +31,13 @@ static inline const char *symbols_name(const struct symbols *symbols, size_t i)
 	return symbols->text + symbols->at[i].name;
 }
 
+/*
+ * A copy, in which what is at `first` or higher lies `slide` further on; addresses are of `mask`'s
+ * width. False: out of memory.
+ */
+bool symbols_slide(struct symbols *to, const struct symbols *from, vmi_gva first, uint64_t slide,
+		   uint64_t mask);
+
 /* The first of that name, or NULL. */
 const struct symbol *symbols_find(const struct symbols *symbols, const char *name);
 /* The last one at or below `gva`, of several at one address the first; or NULL. */

@@ -4,6 +4,7 @@
  * hold together, so that a task which was taken out of one of them still shows.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -76,6 +77,11 @@ static enum list_answer take(struct tasks *tasks, vmi_gva gva, uint32_t how)
 	}
 	if (task_read(tasks->os, gva, &task, &err)) {
 		os_problem(tasks->os, "%s", err.text);
+		return LIST_ON;
+	}
+	/* Idle tasks have no number and are in no list. */
+	if (task.flags & VMI_TASK_IDLE) {
+		os_problem(tasks->os, "what is at 0x%" PRIx64 " is no task: it has no number", gva);
 		return LIST_ON;
 	}
 	if (!(task.flags & VMI_TASK_LEADER) && !tasks->threads)

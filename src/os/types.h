@@ -10,7 +10,7 @@ struct types;
 /* From bytes, which are copied. VMI_ERR_CORRUPT: they are no BTF, or broken. */
 VMI_CHECKED enum vmi_status types_of_bytes(const uint8_t *bytes, size_t len, struct types **types,
 					   struct vmi_error *err);
-/* From a file: BTF, or an ELF file with a section of it. */
+/* From a file: BTF, or an ELF file with a section of it or with DWARF. */
 VMI_CHECKED enum vmi_status types_of_file(const char *path, struct types **types,
 					  struct vmi_error *err);
 /* NULL is allowed. */

@@ -1,38 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* Types out of a file: BTF as the kernel shows it (/sys/kernel/btf/vmlinux), or an ELF file's. */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gelf.h>
 
-#include <vmi/driver.h>
-
+#include "dwarf.h"
+#include "host_file.h"
 #include "types.h"
 
 enum { FILE_MAX = 256 << 20 };
 
-static enum vmi_status plain_load(int fd, const char *path, struct types **types,
-				  struct vmi_error *err)
+static enum vmi_status plain_load(int fd, struct types **types, struct vmi_error *err)
 {
-	uint8_t *bytes = malloc(FILE_MAX);
-	size_t len = 0;
-	ssize_t got = 1;
+	uint8_t *bytes;
+	size_t len;
+	enum vmi_status st = host_file_read(fd, FILE_MAX, &bytes, &len, err);
 
-	if (!bytes)
-		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for %s", path);
-	while (len < FILE_MAX && (got = pread(fd, bytes + len, FILE_MAX - len, (off_t)len)) > 0)
-		len += (size_t)got;
-	enum vmi_status st = got < 0 ? vmi_fail(err, VMI_ERR_IO, "%s", strerror(errno))
-				     : types_of_bytes(bytes, len, types, err);
-	free(bytes);
+	if (!st) {
+		st = types_of_bytes(bytes, len, types, err);
+		free(bytes);
+	}
 	return st;
 }
 
+/* VMI_END: it has none. */
 static enum vmi_status elf_load(Elf *elf, struct types **types, struct vmi_error *err)
 {
 	Elf_Scn *section = NULL;
@@ -53,26 +47,33 @@ static enum vmi_status elf_load(Elf *elf, struct types **types, struct vmi_error
 			return vmi_fail(err, VMI_ERR_CORRUPT, "%s", elf_errmsg(-1));
 		return types_of_bytes(data->d_buf, data->d_size, types, err);
 	}
-	return vmi_fail(err, VMI_ERR_UNSUPPORTED, "it has no section .BTF");
+	return VMI_END;
+}
+
+static enum vmi_status dwarf_load(const char *path, struct types **types, struct vmi_error *err)
+{
+#ifdef VMI_WITH_DW
+	return types_of_dwarf(path, types, err);
+#else
+	(void)types;
+	return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+			"%s: it has no BTF, and DWARF needs libdw, which this build lacks", path);
+#endif
 }
 
 enum vmi_status types_of_file(const char *path, struct types **types, struct vmi_error *err)
 {
-	enum vmi_status st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat info;
+	int fd;
+	enum vmi_status st = host_file_open(path, &fd, err);
 
-	if (fd < 0 || fstat(fd, &info) || S_ISDIR(info.st_mode)) {
-		st = vmi_fail(err, VMI_ERR_IO, "%s: %s", path,
-			      strerror(fd < 0 || errno ? errno : EISDIR));
-		if (fd >= 0)
-			close(fd);
+	if (st)
 		return st;
-	}
 	Elf *elf = elf_version(EV_CURRENT) == EV_NONE ? NULL : elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	st = elf && elf_kind(elf) == ELF_K_ELF ? elf_load(elf, types, err)
-					       : plain_load(fd, path, types, err);
+					       : plain_load(fd, types, err);
 	elf_end(elf);
 	close(fd);
+	if (st == VMI_END)
+		return dwarf_load(path, types, err);
 	return st ? vmi_wrap(err, st, "%s", path) : VMI_OK;
 }

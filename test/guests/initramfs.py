@@ -8,7 +8,8 @@ import subprocess
 # What the guest's work needs, and some more, that others depend on or that take parameters.
 MODULES = (
     ("qemu_fw_cfg", ""), ("virtio_pci", ""), ("virtio_blk", ""),
-    ("lzo-rle", ""), ("lz4", ""), ("zstd", ""), ("zram", "num_devices=1"), ("brd", "rd_nr=1 rd_size=8192"),
+    ("lzo-rle", ""), ("lz4", ""), ("zstd", ""), ("zram", "num_devices=1"),
+    ("brd", "rd_nr=1 rd_size=8192"),
     ("overlay", ""), ("ext4", ""), ("loop", "max_loop=3"), ("dummy", "numdummies=2"),
     ("bridge", ""), ("tun", ""), ("nls_utf8", ""), ("crc32c_generic", ""),
     ("nf_conntrack", "hashsize=128"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """From what a guest recorded of itself to linux.truth.json.
 
-Text is decoded as UTF-8 with surrogates for other bytes, so that nothing is lost in JSON. Numbers of
-/proc stay numbers; addresses are "0x..." strings, as vmi-dump prints them.
+Text is decoded as UTF-8 with surrogates for other bytes, so that nothing is lost in JSON. Numbers
+of /proc stay numbers; addresses are "0x..." strings, as vmi-dump prints them.
 """
 import hashlib
 import os
