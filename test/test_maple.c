@@ -19,6 +19,7 @@ struct forest {
 		uint64_t first, last, pointer;
 	} found[FOUND];
 	unsigned stop_after;
+	size_t budget;
 };
 
 static enum vmi_status read_node(void *context, vmi_gva gva, void *buf, size_t len,
@@ -65,7 +66,7 @@ static struct maple maple_of(struct forest *forest)
 		.pointer_size = width,
 		.range = {.pivots = width, .slots = (uint64_t)range * width, .count = range},
 		.arange = {.pivots = width, .slots = (uint64_t)arange * width, .count = arange},
-		.node_budget = NODES,
+		.node_budget = forest->budget ? forest->budget : NODES,
 		.read = read_node,
 		.visit = visit,
 		.lost = lose,
@@ -239,6 +240,13 @@ static void test_circle(void **state)
 	walk(forest, pointer_to(0, RANGE) | 2);
 	assert_true(forest->reads <= NODES);
 	assert_true(forest->lost >= 1);
+	memset(forest->node, 0, sizeof(forest->node));
+	plant(forest);
+	forest->budget = 2;
+	walk(forest, pointer_to(0, ARANGE) | 2);
+	assert_int_equal(forest->reads, 2);
+	assert_int_equal(forest->count, 16);
+	assert_int_equal(forest->lost, 1);
 	free(forest);
 }
 

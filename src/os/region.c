@@ -244,6 +244,9 @@ static bool vma_take(struct walk *walk, vmi_gva gva, vmi_gva *next)
 					      walk->region[walk->count - 1].size
 				    : 0;
 
+	/* A list that goes back to where it was would go on so. */
+	if (next && start >= least)
+		*next = field_get(&f->next, vma, sizeof(vma));
 	if (end <= start || start < least || (start | end) % VMI_PAGE_SIZE) {
 		os_problem(walk->os,
 			   "process %d: what is at 0x%" PRIx64 " is no region: 0x%" PRIx64
@@ -261,8 +264,6 @@ static bool vma_take(struct walk *walk, vmi_gva gva, vmi_gva *next)
 	if (file)
 		region->offset = field_get(&f->pgoff, vma, sizeof(vma)) << VMI_PAGE_SHIFT;
 	region_name(walk, region, vma, file);
-	if (next)
-		*next = field_get(&f->next, vma, sizeof(vma));
 	return !walk->is_out_of_memory;
 }
 
