@@ -23,6 +23,11 @@ echo
 echo
 python3 "$here/cli.py" "$build/src/tool/vmi-dump" "$elf" "$raw" "$build/test/bench/bench_read"
 echo
+# Crash and drgn take part where VMI_VMLINUX names the kernel with DWARF.
+if [ -n "$memory" ]; then
+	python3 "$here/os.py" "$build/src/tool/vmi-dump" "$elf" ${VMI_VMLINUX:+"$VMI_VMLINUX"}
+	echo
+fi
 mkdir "$tmp/images" "$tmp/kdumps"
 python3 "$here/make_images.py" "$build/src/tool/vmi-dump" "$tmp/images" ${memory:+"$memory"}
 "$build/test/bench/bench_images" "$tmp"/images/*
