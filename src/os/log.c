@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "printk.h"
-#include "text_pool.h"
+#include "text.h"
 
 struct gather {
 	struct vmi_os *os;
 	struct vmi_log_list list;
 	size_t room;
-	struct text_pool *text;
+	struct text *text;
 };
 
 static enum vmi_status on_read(void *context, vmi_gva gva, void *buf, size_t len,
@@ -52,10 +52,10 @@ static bool on_record(void *context, const struct printk_record *record)
 		.continues = record->continues,
 		.has_caller = record->has_caller,
 		.caller = record->caller,
-		.text = text_pool_add(&g->text, record->text, record->length),
+		.text = text_keep(&g->text, record->text, record->length),
 		.length = record->length,
-		.subsystem = text_pool_add(&g->text, record->subsystem, strlen(record->subsystem)),
-		.device = text_pool_add(&g->text, record->device, strlen(record->device)),
+		.subsystem = text_keep(&g->text, record->subsystem, strlen(record->subsystem)),
+		.device = text_keep(&g->text, record->device, strlen(record->device)),
 	};
 	return to->text && to->subsystem && to->device;
 }
@@ -241,6 +241,6 @@ enum vmi_status vmi_log(struct vmi_os *os, struct vmi_log_list *list, struct vmi
 void vmi_log_list_free(struct vmi_log_list *list)
 {
 	free(list->record);
-	text_pool_destroy(list->text);
+	text_free(list->text);
 	*list = (struct vmi_log_list){0};
 }
