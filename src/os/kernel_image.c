@@ -14,8 +14,9 @@ enum {
 	CHUNK = 1 << 20,
 	WINDOW_BACK = 4 << 20, /* of kallsyms, before its tokens, at the first try */
 	WINDOW_BACK_MAX = 64 << 20,
-	WINDOW_AHEAD = 3 << 20, /* and behind them */
-	IMAGE_MAX = 1 << 30,    /* of a kernel: what is between its text and its banner */
+	WINDOW_AHEAD = 1 << 16, /* and behind them, where only the newer kernels have addresses */
+	WINDOW_AHEAD_MAX = 16 << 20,
+	IMAGE_MAX = 1 << 30, /* of a kernel: what is between its text and its banner */
 };
 
 static const vmi_gva image_first = 0xffffffff80000000, image_last = 0xffffffffbfffffff;
@@ -31,19 +32,19 @@ struct window {
 };
 
 static bool window_read(struct window *w, struct vmi *vm, const struct vmi_space *space,
-			uint64_t at, size_t back)
+			uint64_t at, size_t back, size_t ahead)
 {
 	uint64_t page = at & ~(uint64_t)(VMI_PAGE_SIZE - 1);
 	size_t room = back < page ? back : (size_t)page;
 
-	*w = (struct window){.bytes = malloc(room + WINDOW_AHEAD)};
+	*w = (struct window){.bytes = malloc(room + ahead)};
 	if (!w->bytes)
 		return false;
 	while (w->back < room && !vmi_read_bytes(vm, space, page - w->back - VMI_PAGE_SIZE,
 						 w->bytes + room - w->back - VMI_PAGE_SIZE,
 						 VMI_PAGE_SIZE, NULL, NULL))
 		w->back += VMI_PAGE_SIZE;
-	while (w->ahead < WINDOW_AHEAD &&
+	while (w->ahead < ahead &&
 	       !vmi_read_bytes(vm, space, page + w->ahead, w->bytes + room + w->ahead,
 			       VMI_PAGE_SIZE, NULL, NULL))
 		w->ahead += VMI_PAGE_SIZE;
@@ -58,11 +59,13 @@ enum vmi_status kernel_symbols_take(struct kernel *kernel, struct vmi *vm,
 {
 	enum vmi_status st = VMI_ERR_NOT_FOUND;
 
-	for (size_t back = WINDOW_BACK; st == VMI_ERR_NOT_FOUND && back <= WINDOW_BACK_MAX;
-	     back *= 4) {
+	/* Ever more of what is around them, as far as there is memory. */
+	for (size_t back = WINDOW_BACK, ahead = WINDOW_AHEAD;
+	     st == VMI_ERR_NOT_FOUND && back <= WINDOW_BACK_MAX;
+	     back = ahead == WINDOW_AHEAD ? back : back * 4, ahead = WINDOW_AHEAD_MAX) {
 		struct window w;
 
-		if (!window_read(&w, vm, space, tokens, back))
+		if (!window_read(&w, vm, space, tokens, back, ahead))
 			return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the symbols");
 		struct kallsyms_window window = {.bytes = w.bytes,
 						 .len = w.back + w.ahead,
@@ -72,7 +75,7 @@ enum vmi_status kernel_symbols_take(struct kernel *kernel, struct vmi *vm,
 		symbols_deinit(&kernel->symbols);
 		st = kallsyms_decode(&window, &kernel->symbols, err);
 		free(w.bytes);
-		if (w.back < back)
+		if (w.back < back && w.ahead < ahead)
 			break;
 	}
 	if (!st && !symbols_finish(&kernel->symbols))
@@ -262,25 +265,21 @@ static bool range_search(struct kernel *kernel, struct vmi *vm, uint8_t *chunk, 
 	return false;
 }
 
-/* Does the space map a kernel? Pieces of it that touch are searched as one. */
-bool kernel_space_search(struct kernel *kernel, struct vmi *vm, const struct vmi_space *space)
+/* Search the pieces that are executable, or those that are not; those that touch as one. */
+static bool pieces_search(struct kernel *kernel, struct vmi *vm, uint8_t *chunk, unsigned access)
 {
 	struct vmi_range_iter it;
 	struct vmi_range range;
 	vmi_gva first = 0;
 	uint64_t size = 0;
-	bool found = false, wide = !space_is_32bit(space);
-	uint8_t *chunk = malloc(CHUNK + KALLSYMS_TOKENS_MAX);
+	bool found = false, wide = !space_is_32bit(&kernel->space);
 
-	if (!chunk)
-		return false;
-	kernel->space = *space;
-	kernel->pointer_size = wide ? 8 : 4;
-	vmi_range_begin(&it, vm, space, wide ? image_first : image_first_32,
+	vmi_range_begin(&it, vm, &kernel->space, wide ? image_first : image_first_32,
 			wide ? image_last : image_last_32);
 	while (!found) {
 		enum vmi_status st = vmi_range_next(&it, &range, NULL);
-		bool use = !st && range.status == VMI_OK && !range.user;
+		bool use = !st && range.status == VMI_OK && !range.user &&
+			   (range.access & VMI_ACCESS_X) == access;
 
 		if (use && size && first + size == range.gva) {
 			size += range.size;
@@ -295,6 +294,21 @@ bool kernel_space_search(struct kernel *kernel, struct vmi *vm, const struct vmi
 		first = range.gva;
 		size = use ? range.size : 0;
 	}
+	return found;
+}
+
+bool kernel_space_search(struct kernel *kernel, struct vmi *vm, const struct vmi_space *space)
+{
+	uint8_t *chunk = malloc(CHUNK + KALLSYMS_TOKENS_MAX);
+
+	if (!chunk)
+		return false;
+	kernel->space = *space;
+	kernel->pointer_size = space_is_32bit(space) ? 4 : 8;
+	/* The tables are data, which most kernels do not make executable; text is the larger part.
+	 */
+	bool found = pieces_search(kernel, vm, chunk, 0) ||
+		     pieces_search(kernel, vm, chunk, VMI_ACCESS_X);
 	free(chunk);
 	if (found)
 		space_own(kernel, vm);
