@@ -520,8 +520,29 @@ static void test_space(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+/* The memory of that kernel for tests of the programs; task 40 has some of its own. */
+static int write_image(const char *path)
 {
+	struct kernel *k;
+	vmi_gpa root;
+	void *state;
+	FILE *file = fopen(path, "wb");
+
+	if (!file)
+		return 1;
+	setup(&state);
+	k = state;
+	memcpy(space_make(k, &root) + 0x10, "one\0two three", 14);
+	bool written = fwrite(k->guest.memory, GUEST_SIZE, 1, file) == 1;
+	teardown(&state);
+	return fclose(file) || !written;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2)
+		return write_image(argv[1]);
+
 	const struct CMUnitTest tests[] = {
 		TEST(test_threads), TEST(test_processes), TEST(test_hidden),     TEST(test_circle),
 		TEST(test_torn),    TEST(test_freed),     TEST(test_table_torn), TEST(test_find),
