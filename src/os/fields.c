@@ -2,6 +2,7 @@
 /* Members of the kernel's structures, by name, with alternatives for its versions. */
 
 #include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "fields.h"
@@ -130,6 +131,11 @@ enum vmi_status field_read(struct vmi_os *os, vmi_gva base, const struct field *
 	uint8_t bytes[8];
 	size_t size = field->size < 8 ? (size_t)field->size : 8;
 	struct field at_start = *field;
+	if (!size)
+		return vmi_fail(err, VMI_ERR_UNSUPPORTED,
+				"how long the member at 0x%" PRIx64
+				" is cannot be told without types",
+				field->offset);
 	enum vmi_status st = os_read(os, base + field->offset, bytes, size, err);
 
 	if (st)
