@@ -7,7 +7,7 @@
 /** Where a member is in its structure, once fields_resolve() found it. */
 struct field {
 	uint64_t offset;
-	uint64_t size;      /* in bytes, whatever its type */
+	uint64_t size; /* in bytes, whatever its type; 0: VMCOREINFO told of it, not how long */
 	uint8_t bit_offset; /* of a bit field */
 	uint8_t bit_count;  /* of a bit field; 0: it is none */
 	bool is_there;
