@@ -241,8 +241,9 @@ static void test_log(void **state)
 	assert_int_equal(v.count, 2);
 	assert_non_null(strstr(v.problem, "contradict"));
 	/* A chain that misses its end ends after one round. */
-	for (size_t at = 0; at < sizeof(bytes); at += 24)
+	for (size_t at = 0; at + 24 <= sizeof(bytes); at += 24)
 		mk_log_put(bytes, at, "x", NULL, 0);
+	memset(bytes + 240, 0, 16); /* what is left goes round */
 	bytes[240 + 8] = 16;
 	buffer = (struct printk_log_buffer){.size = sizeof(bytes), .next = 100};
 	v = decode_log(bytes, sizeof(bytes), &buffer);
