@@ -90,7 +90,7 @@ static int setup(void **state)
 	declarators_add(s);
 	structures_add(s);
 	const void *bytes = btf__raw_data(s->btf, &size);
-	CHECK_OK(types_of_bytes(bytes, size, &s->types, &err));
+	CHECK_OK(types_of_bytes(bytes, size, NULL, &s->types, &err));
 	*state = s;
 	return 0;
 }
@@ -378,7 +378,7 @@ static void test_bent(void **state)
 		memcpy(bent, bytes, size);
 		for (unsigned n = 0; n <= round % 3; n++)
 			bent[next_random(&random) % size] = (uint8_t)next_random(&random);
-		if (!types_of_bytes(bent, size, &types, &err)) {
+		if (!types_of_bytes(bent, size, NULL, &types, &err)) {
 			ask(types);
 			types_destroy(types);
 			taken++;
@@ -441,7 +441,7 @@ static void test_circles(void **state)
 	for (unsigned i = 0; i < 20; i++)
 		btf__add_field(btf, NULL, whole, 0, 0);
 	const void *bytes = btf__raw_data(btf, &size);
-	CHECK_OK(types_of_bytes(bytes, size, &types, &err));
+	CHECK_OK(types_of_bytes(bytes, size, NULL, &types, &err));
 	CHECK_FAIL(types_path(types, (vmi_type)whole, "x", &member, &err), VMI_ERR_NOT_FOUND,
 		   "no member");
 	ask(types);

@@ -96,7 +96,10 @@ VMI_API VMI_CHECKED enum vmi_status vmi_symbol_next(struct vmi_os *os, size_t *c
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
-/** A type of the kernel: a number that means something to this os only; 0 is void. */
+/**
+ * A type of the kernel or of one of its modules: a number that means something to this os only; 0
+ * is void. Modules' are numbered on from the kernel's.
+ */
 typedef uint32_t vmi_type;
 
 enum vmi_type_kind {
@@ -116,14 +119,15 @@ enum vmi_type_kind {
 /** Strings are borrowed until the os closes. const, volatile and the like are looked through. */
 struct vmi_type_info {
 	enum vmi_type_kind kind;
-	const char *name; /**< "" where it has none */
-	uint64_t size;    /**< in bytes */
-	unsigned count;   /**< members, enumerators, elements or parameters */
-	vmi_type target;  /**< of pointers, arrays and typedefs; what a function returns */
-	bool is_signed;   /**< of integers and enums */
-	bool is_char;     /**< of integers of one byte that hold characters */
-	bool is_bool;     /**< of integers that are true or false */
-	bool is_union;    /**< of what is only declared: a union, not a structure */
+	const char *name;   /**< "" where it has none */
+	uint64_t size;      /**< in bytes */
+	unsigned count;     /**< members, enumerators, elements or parameters */
+	vmi_type target;    /**< of pointers, arrays and typedefs; what a function returns */
+	bool is_signed;     /**< of integers and enums */
+	bool is_char;       /**< of integers of one byte that hold characters */
+	bool is_bool;       /**< of integers that are true or false */
+	bool is_union;      /**< of what is only declared: a union, not a structure */
+	const char *module; /**< NULL: the kernel itself */
 };
 
 struct vmi_member {
@@ -134,7 +138,11 @@ struct vmi_member {
 	int64_t value;       /**< of an enumerator */
 };
 
-/** By name, "task_struct" or "struct task_struct", "union …", "enum …", or a typedef's. */
+/**
+ * By name, "task_struct" or "struct task_struct", "union …", "enum …", or a typedef's; with
+ * "module:" in front of it, what that module adds to the kernel's types. Without, the kernel's,
+ * then the first that a module has. VMI_ERR_NOT_FOUND.
+ */
 VMI_API VMI_CHECKED enum vmi_status vmi_type_find(struct vmi_os *os, const char *name,
 						  vmi_type *type, struct vmi_error *err);
 VMI_API VMI_CHECKED enum vmi_status
@@ -164,7 +172,8 @@ VMI_API VMI_CHECKED enum vmi_status vmi_type_field(struct vmi_os *os, const char
 VMI_API VMI_CHECKED enum vmi_status vmi_type_declare(struct vmi_os *os, vmi_type type,
 						     const char *name, char *text, size_t size,
 						     struct vmi_error *err);
-/** All types that have a name: `*cursor` is 0 at first. VMI_END. */
+/** All types that have a name: `*cursor` is 0 at first. The kernel's, then each module's. VMI_END.
+ */
 VMI_API VMI_CHECKED enum vmi_status vmi_type_next(struct vmi_os *os, size_t *cursor,
 						  vmi_type *type);
 

@@ -539,7 +539,7 @@ static enum vmi_status dwarf_take(Dwarf *dwarf, struct types **types, struct vmi
 	enum vmi_status status;
 
 	if (bytes && m.count)
-		status = types_of_bytes(bytes, len, types, err);
+		status = types_of_bytes(bytes, len, NULL, types, err);
 	else if (st == -ENOMEM || (st >= 0 && m.count))
 		status = vmi_fail(err, VMI_ERR_NOMEM, "out of memory for its types");
 	else if (st < 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "module.h"
+#include "module_types.h"
 #include "symbols_file.h"
 #include "vmcoreinfo.h"
 
@@ -212,6 +213,7 @@ void vmi_os_close(struct vmi_os *os)
 	if (os->modules)
 		modules_deinit(os->modules);
 	free(os->modules);
+	modules_types_destroy(os->modules_types);
 	types_destroy(os->types);
 	kernel_deinit(&os->kernel);
 	free(os);

@@ -16,8 +16,9 @@ struct vmi_os {
 	struct vmi_os_info info;
 	char release[128];
 	char symbols_source[32];
-	struct task_fields *task_fields; /* once a task was looked at */
-	struct modules *modules;         /* once a module was looked for */
+	struct task_fields *task_fields;     /* once a task was looked at */
+	struct modules *modules;             /* once a module was looked for */
+	struct modules_types *modules_types; /* once a type was looked for among them */
 	void (*problem)(void *context, const char *sentence);
 	void *problem_context;
 	unsigned problems;

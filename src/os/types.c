@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's types: BTF that libbpf has parsed, and a table of its names. */
+/* Types of the kernel or a module: BTF that libbpf has parsed, and a table of its names. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <bpf/btf.h>
 
@@ -18,7 +21,9 @@ enum {
 
 struct types {
 	struct btf *btf;
+	uint32_t first; /* of its own; those before are the ones that it continues */
 	uint32_t count;
+	uint32_t names_size;
 	uint32_t *slots; /* types that have names, by hash; 0: free */
 	size_t mask;
 };
@@ -57,16 +62,16 @@ static uint32_t hash_of(const char *name, size_t len)
 
 static bool names_index(struct types *types)
 {
-	size_t slots = 1024;
+	size_t slots = 16;
 
-	while (slots < (size_t)types->count)
+	while (slots < (size_t)types->count - types->first)
 		slots *= 2;
 	slots *= 2;
 	types->slots = calloc(slots, sizeof(*types->slots));
 	if (!types->slots)
 		return false;
 	types->mask = slots - 1;
-	for (uint32_t id = 1; id < types->count; id++) {
+	for (uint32_t id = types->first; id < types->count; id++) {
 		const struct btf_type *type = btf__type_by_id(types->btf, id);
 		const char *name = btf__name_by_offset(types->btf, type->name_off);
 
@@ -80,24 +85,44 @@ static bool names_index(struct types *types)
 	return true;
 }
 
-enum vmi_status types_of_bytes(const uint8_t *bytes, size_t len, struct types **out,
-			       struct vmi_error *err)
+/* libbpf declares btf__new_split() and, in 1.1, does not export it: what it takes is a file. */
+static struct btf *split_new(const uint8_t *bytes, size_t len, struct btf *base)
 {
-	uint32_t count;
-	enum vmi_status st = btf_check(bytes, len, 1, 0, &count, err);
+	struct btf *btf = NULL;
+	char path[32];
+	int fd = memfd_create("btf", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (write(fd, bytes, len) == (ssize_t)len)
+		btf = btf__parse_raw_split(path, base);
+	close(fd);
+	return btf;
+}
+
+enum vmi_status types_of_bytes(const uint8_t *bytes, size_t len, const struct types *base,
+			       struct types **out, struct vmi_error *err)
+{
+	uint32_t first = base ? base->count : 1, names = base ? base->names_size : 0, count;
+	struct btf_header header;
+	enum vmi_status st = btf_check(bytes, len, first, names, &count, err);
 
 	if (st)
 		return st;
 	struct types *types = calloc(1, sizeof(*types));
 	if (!types)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
-	types->btf = btf__new(bytes, (uint32_t)len);
+	types->btf = base ? split_new(bytes, len, base->btf) : btf__new(bytes, (uint32_t)len);
 	if (!types->btf) {
 		st = errno == ENOMEM ? VMI_ERR_NOMEM : VMI_ERR_CORRUPT;
 		free(types);
 		return vmi_fail(err, st, "BTF of %zu bytes cannot be parsed", len);
 	}
+	types->first = first;
 	types->count = btf__type_cnt(types->btf);
+	memcpy(&header, bytes, sizeof(header));
+	types->names_size = names + header.str_len;
 	if (!names_index(types)) {
 		types_destroy(types);
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
@@ -118,6 +143,11 @@ void types_destroy(struct types *types)
 vmi_type types_count(const struct types *types)
 {
 	return types->count;
+}
+
+uint32_t types_names_size(const struct types *types)
+{
+	return types->names_size;
 }
 
 /* ---- one type ------------------------------------------------------------------------------- */

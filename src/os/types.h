@@ -4,11 +4,17 @@
 
 #include <vmi/os.h>
 
-/** The kernel's types, as BTF; libbpf parses it. */
+/** Types of the kernel, or those that a module adds to them, as BTF; libbpf parses it. */
 struct types;
 
-/* From bytes, which are copied. VMI_ERR_CORRUPT: they are no BTF, or broken. */
-VMI_CHECKED enum vmi_status types_of_bytes(const uint8_t *bytes, size_t len, struct types **types,
+/*
+ * From bytes, which are copied. They continue `base`, which must outlive them and whose types are
+ * theirs, too, except for types_find(); NULL: they stand for themselves.
+ *
+ * VMI_ERR_CORRUPT  they are no BTF, or broken
+ */
+VMI_CHECKED enum vmi_status types_of_bytes(const uint8_t *bytes, size_t len,
+					   const struct types *base, struct types **types,
 					   struct vmi_error *err);
 /* From a file: BTF, or an ELF file with a section of it or with DWARF. */
 VMI_CHECKED enum vmi_status types_of_file(const char *path, struct types **types,
@@ -32,5 +38,7 @@ VMI_CHECKED enum vmi_status types_path(const struct types *types, vmi_type type,
 const char *types_qualifier(const struct types *types, vmi_type *type);
 /* How many there are; type numbers are 1 to that, less 1. */
 vmi_type types_count(const struct types *types);
+/* How many bytes their names have. */
+uint32_t types_names_size(const struct types *types);
 
 #endif

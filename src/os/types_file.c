@@ -20,7 +20,7 @@ static enum vmi_status plain_load(int fd, struct types **types, struct vmi_error
 	enum vmi_status st = host_file_read(fd, FILE_MAX, &bytes, &len, err);
 
 	if (!st) {
-		st = types_of_bytes(bytes, len, types, err);
+		st = types_of_bytes(bytes, len, NULL, types, err);
 		free(bytes);
 	}
 	return st;
@@ -45,7 +45,7 @@ static enum vmi_status elf_load(Elf *elf, struct types **types, struct vmi_error
 		Elf_Data *data = elf_rawdata(section, NULL);
 		if (!data || !data->d_buf)
 			return vmi_fail(err, VMI_ERR_CORRUPT, "%s", elf_errmsg(-1));
-		return types_of_bytes(data->d_buf, data->d_size, types, err);
+		return types_of_bytes(data->d_buf, data->d_size, NULL, types, err);
 	}
 	return VMI_END;
 }

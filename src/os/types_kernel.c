@@ -29,7 +29,7 @@ static enum vmi_status take(struct vmi_os *os, vmi_gva start, size_t len, struct
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
 	enum vmi_status st = os_read(os, start, bytes, len, err);
 	if (!st)
-		st = types_of_bytes(bytes, len, &os->types, err);
+		st = types_of_bytes(bytes, len, NULL, &os->types, err);
 	free(bytes);
 	return st;
 }

@@ -11,10 +11,10 @@ static enum vmi_status refuse(struct vmi_error *err)
 			"types of the kernel need libbpf, which this build lacks");
 }
 
-enum vmi_status types_of_bytes(const uint8_t *bytes, size_t len, struct types **types,
-			       struct vmi_error *err)
+enum vmi_status types_of_bytes(const uint8_t *bytes, size_t len, const struct types *base,
+			       struct types **types, struct vmi_error *err)
 {
-	(void)bytes, (void)len, (void)types;
+	(void)bytes, (void)len, (void)base, (void)types;
 	return refuse(err);
 }
 
@@ -53,6 +53,12 @@ const char *types_qualifier(const struct types *types, vmi_type *type)
 }
 
 vmi_type types_count(const struct types *types)
+{
+	(void)types;
+	return 0;
+}
+
+uint32_t types_names_size(const struct types *types)
 {
 	(void)types;
 	return 0;

@@ -162,6 +162,23 @@ static void text_members(struct listing *listing, vmi_type type, uint64_t base, 
 	}
 }
 
+static void text_module(struct out *out, const struct vmi_type_info *info)
+{
+	if (!info->module)
+		return;
+	out_string(out, " [");
+	text_put(out, info->module, strlen(info->module));
+	out_char(out, ']');
+}
+
+static void text_size(struct out *out, const struct vmi_type_info *info)
+{
+	out_format(out, "size %llu", (unsigned long long)info->size);
+	text_module(out, info);
+	out_string(out, " */");
+	out_line_end(out);
+}
+
 static void text_definition(struct listing *listing, vmi_type type,
 			    const struct vmi_type_info *info)
 {
@@ -173,8 +190,8 @@ static void text_definition(struct listing *listing, vmi_type type,
 		text_put(out, info->name, strlen(info->name));
 		out_string(out, " {\n");
 		text_members(listing, type, 0, 1);
-		out_format(out, "}; /* size %llu */", (unsigned long long)info->size);
-		out_line_end(out);
+		out_string(out, "}; /* ");
+		text_size(out, info);
 	} else if (info->kind == VMI_TYPE_TYPEDEF &&
 		   !vmi_type_declare(listing->os, info->target, info->name, text, sizeof(text),
 				     NULL)) {
@@ -183,9 +200,8 @@ static void text_definition(struct listing *listing, vmi_type type,
 	} else {
 		out_string(out, type_tag(info));
 		text_put(out, info->name, strlen(info->name));
-		out_format(out, "; /* %s, size %llu */", type_kind_name(info->kind),
-			   (unsigned long long)info->size);
-		out_line_end(out);
+		out_format(out, "; /* %s, ", type_kind_name(info->kind));
+		text_size(out, info);
 	}
 }
 
@@ -266,6 +282,11 @@ static void json_one(struct listing *listing, vmi_type type, const struct vmi_ty
 	json_name(out, type_kind_name(info->kind));
 	json_key(out, "size");
 	json_size(out, info->size);
+	json_key(out, "module");
+	if (info->module)
+		json_text(out, info->module, strlen(info->module));
+	else
+		json_null(out);
 	if (whole && info->kind == VMI_TYPE_TYPEDEF)
 		json_type(listing, info->target);
 	if (whole && (type_is_compound(info) || info->kind == VMI_TYPE_ENUM))
@@ -291,6 +312,7 @@ static void print(struct listing *listing, vmi_type type, const struct vmi_type_
 		out_string(out, type_tag(info));
 		text_put(out, info->name, strlen(info->name));
 		out_format(out, " %llu", (unsigned long long)info->size);
+		text_module(out, info);
 		out_line_end(out);
 	}
 }
@@ -306,10 +328,18 @@ static const char *tag_of(const char *word)
 	return "";
 }
 
+/* Is it of a module that the `len` bytes at `name` mean, where these are any? */
+static bool module_is(const struct vmi_type_info *info, const char *name, size_t len)
+{
+	return !len ||
+	       (info->module && strlen(info->module) == len && !memcmp(info->module, name, len));
+}
+
 /* Names need not be unique: all that match are meant. */
 static enum cli_status print_matching(struct listing *listing, const char *word)
 {
-	const char *tag = tag_of(word), *pattern = word + strlen(tag);
+	const char *colon = strchr(word, ':'), *tagged = colon ? colon + 1 : word;
+	const char *tag = tag_of(tagged), *pattern = tagged + strlen(tag);
 	bool whole = !strpbrk(pattern, "*?[\\");
 	struct vmi_type_info info;
 	size_t cursor = 0, printed = 0;
@@ -317,6 +347,7 @@ static enum cli_status print_matching(struct listing *listing, const char *word)
 
 	while (!vmi_type_next(listing->os, &cursor, &type) && !listing->cli->out.error) {
 		if (vmi_type_info(listing->os, type, &info, NULL) ||
+		    !module_is(&info, word, colon ? (size_t)(colon - word) : 0) ||
 		    (*tag && strcmp(tag, type_tag(&info)) != 0) ||
 		    (whole ? strcmp(pattern, info.name) : fnmatch(pattern, info.name, 0)) != 0)
 			continue;
@@ -355,11 +386,12 @@ static enum cli_status run(struct cli *cli)
 const struct command command_types = {
 	.name = "types",
 	.args = "[PATTERN|TYPE]...",
-	.summary = "types of the kernel, and what they are made of",
+	.summary = "types of the kernel and its modules, and what they are made of",
 	.help = "Show the kernel's types of that name as C has them, with the offset and the size\n"
 		"of each member in bytes; of a bit field, with its first bit in what C declares.\n"
-		"TYPE is a name, or one behind struct, union or enum in the same word. A shell\n"
-		"pattern lists the names that it matches, with their sizes.",
+		"TYPE is a name, or one behind struct, union or enum in the same word; \"module:\" in\n"
+		"front of it means that module's only. A shell pattern lists the names that it\n"
+		"matches, with their sizes.",
 	.options = OPTIONS_OS,
 	.run = run,
 };

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """check_types.py VMI_DUMP IMAGE BTF: every type of a guest's kernel against what others make of it.
 
-BTF is the file the guest's kernel shows as /sys/kernel/btf/vmlinux. bpftool says which types there
-are, with every member's place; a C compiler says, over the header that bpftool makes of them,
+BTF is the file the guest's kernel shows as /sys/kernel/btf/vmlinux; those beside it are of its
+modules. bpftool says which types there are, with every member's place; a C compiler says, over the header that bpftool makes of them,
 whether declarations are right. (Not whether places are: that header does not tell how all of them
 are packed.) Exit 0, 1, or 77 when a tool is missing.
 """
@@ -23,10 +23,19 @@ CHUNK = 400
 
 
 class Truth:
-    def __init__(self, path):
-        raw = json.loads(subprocess.run(["bpftool", "-j", "btf", "dump", "file", path, "format",
-                                         "raw"], check=True, stdout=subprocess.PIPE).stdout)
-        self.types = {t["id"]: t for t in raw["types"]}
+    """What a file of BTF has; of a module's, behind the kernel's, whose numbers it continues."""
+
+    def __init__(self, path, kernel=None):
+        base = ["-B", kernel.path] if kernel else []
+        raw = json.loads(subprocess.run(["bpftool", "-j", *base, "btf", "dump", "file", path,
+                                         "format", "raw"], check=True,
+                                        stdout=subprocess.PIPE).stdout)
+        self.path, self.own = path, raw["types"]
+        self.types = {t["id"]: t for t in self.own}
+        if kernel:
+            self.types.update(kernel.types)
+            self.pointer = kernel.pointer
+            return
         longs = [t for t in raw["types"] if t["kind"] == "INT" and t["name"] in
                  ("long unsigned int", "unsigned long")]
         self.pointer = longs[0]["size"]
@@ -108,7 +117,7 @@ def definitions(program, image, words):
 def compare(truth, got, bad):
     """Every definition, in the order of the guest's types."""
     want = collections.defaultdict(list)
-    for t in truth.types.values():
+    for t in truth.own:
         if t["kind"] in ("STRUCT", "UNION", "ENUM", "ENUM64") and t["name"] != "(anon)":
             want[KINDS[t["kind"]], t["name"]].append((t["size"], truth.members(t)))
     have = collections.defaultdict(list)
@@ -165,6 +174,35 @@ def compile_check(path, got, narrow, bad):
     return len(lines)
 
 
+def named(truth):
+    return [t for t in truth.own if t["kind"] in KINDS and t.get("name", "(anon)") != "(anon)"]
+
+
+def check_modules(program, image, kernel, listed, bad):
+    """Every module: the names that it adds, and each definition."""
+    folder = os.path.dirname(kernel.path)
+    modules = sorted(set(os.listdir(folder)) - {os.path.basename(kernel.path)})
+    have = collections.defaultdict(list)
+    types = members = names = 0
+    for d in listed:
+        have[d["module"]].append((d["name"], d["kind"]))
+    for module in modules:
+        truth = Truth(os.path.join(folder, module), kernel)
+        want = sorted((t["name"], KINDS[t["kind"]]) for t in named(truth))
+        if want != sorted(have.pop(module, [])):
+            bad.append("%s: not the names that it should have" % module)
+        words = ["%s:%s" % (module, name) for name in sorted({name for name, _ in want})]
+        got = definitions(program, image, words)
+        bad += ["%s: %s is of %s" % (module, d["name"], d["module"]) for d in got
+                if d["module"] != module]
+        counts = compare(truth, got, bad)
+        types, members, names = types + counts[0], members + counts[1], names + len(want)
+    if have:
+        bad.append("modules that there should not be: %s" % sorted(have))
+    print("%d modules: %d names, %d definitions with %d members" %
+          (len(modules), names, types, members))
+
+
 def main():
     program, image, btf = sys.argv[1:]
     for tool in ("bpftool", "gcc"):
@@ -173,16 +211,16 @@ def main():
             return 77
     os.environ["PATH"] += ":/usr/sbin"
     truth, bad = Truth(btf), []
-    names = sorted({t["name"] for t in truth.types.values()
-                    if t["kind"] in KINDS and t.get("name", "(anon)") != "(anon)"})
-    got = definitions(program, image, names)
-    listed = subprocess.run([program, "types", image, "--json"], stdout=subprocess.PIPE, check=True)
-    want = sorted((t["name"], KINDS[t["kind"]]) for t in truth.types.values()
-                  if t["kind"] in KINDS and t.get("name", "(anon)") != "(anon)")
-    have = sorted((d["name"], d["kind"]) for d in map(json.loads, listed.stdout.splitlines()))
+    names = sorted({t["name"] for t in named(truth)})
+    got = [d for d in definitions(program, image, names) if not d["module"]]
+    run = subprocess.run([program, "types", image, "--json"], stdout=subprocess.PIPE, check=True)
+    listed = [json.loads(line) for line in run.stdout.splitlines()]
+    want = sorted((t["name"], KINDS[t["kind"]]) for t in named(truth))
+    have = sorted((d["name"], d["kind"]) for d in listed if not d["module"])
     if want != have:
         bad.append("names: %s" % sorted(set(want) ^ set(have))[:20])
     types, members = compare(truth, got, bad)
+    check_modules(program, image, truth, [d for d in listed if d["module"]], bad)
     checks = compile_check(btf, got, truth.pointer == 4, bad)
     for line in bad[:40]:
         print(line)
