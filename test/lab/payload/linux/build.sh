@@ -10,4 +10,8 @@ LAB=$(cd "$(dirname "$0")/../.." && pwd)
 	task_struct.mm mm_struct.pgd mm_struct.arg_start >"$1/kernel"
 "$LAB/lib/kallsyms.py" "$CACHE/image/linux.cpio" init_task version_proc_show jiffies_64 \
 	entry_SYSCALL_64 init_top_pgt current_task >>"$1/kernel"
+"$LAB/lib/kallsyms.py" "$CACHE/image/linux.cpio" linux_banner >"$1/banner"
+"$LAB/spy.sh" "$1"
+cp "$LAB/payload/linux/tools.sh" "$1/"
+# The part tools is a test of its own.
 echo "${VMI_LAB_PARTS:-reading events breakpoints ending}" >"$1/parts"

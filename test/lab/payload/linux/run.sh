@@ -12,6 +12,9 @@ guest_console linux
 # For 1 ms the scheduler would leave a vcpu alone that only waits, at each event.
 xl sched-credit2 -s -r 0
 echo "LAB note up at $(cut -d ' ' -f 1 /proc/uptime)"
+if grep -qw tools /payload/parts; then
+	. /payload/tools.sh
+fi
 # shellcheck disable=SC2046
 linux "$DOMID" $log /payload/kernel $(cat /payload/parts)
 status=$?

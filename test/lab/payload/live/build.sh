@@ -5,8 +5,7 @@ LAB=$(cd "$(dirname "$0")/../.." && pwd)
 . "$LAB/lib/common.sh"
 
 "$LAB/project.sh" "$1" >/dev/null
-"${CC:-cc}" -std=gnu11 -O1 -Wall -Wextra -Wshadow -Wmissing-prototypes -Werror -shared -fPIC \
-	-idirafter "$CACHE/root/usr/include" -o "$1/lib/spy.so" "$LAB/payload/live/spy/spy.c" -ldl
+"$LAB/spy.sh" "$1"
 cp "$LAB"/payload/live/stages/*.sh "$1/"
 # The guest's addresses, as the shell has them: LAB_DATA=0x204000 ...
 sed -n 's/^#define \(LAB_[A-Z0-9_]*\) *\(0x[0-9a-f]*\).*/\1=\2/p' "$LAB/guest/mailbox.h" \
