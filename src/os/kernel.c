@@ -7,10 +7,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "kernel_image.h"
+#include "vmcoreinfo.h"
 
 enum {
 	PTI_BIT = 1 << 12, /* in CR3: the tables of user mode, which lack most of the kernel */
@@ -55,26 +54,17 @@ static bool try_vcpus(struct kernel *kernel, struct vmi *vm)
 
 static bool try_vmcoreinfo(struct kernel *kernel, struct vmi *vm)
 {
-	static const char *const keys[] = {"\nSYMBOL(init_top_pgt)=", "\nSYMBOL(swapper_pg_dir)=",
-					   "\nSYMBOL(init_level4_pgt)=", "\nNUMBER(phys_base)="};
-	size_t len;
-	const char *text = vmi_vmcoreinfo(vm, &len);
-	char *copy = text ? strndup(text, len) : NULL;
-	uint64_t table = 0, base = 0;
+	uint64_t table, base = 0;
 
-	if (!copy)
+	if (!vmcoreinfo_find(vm, "SYMBOL", "init_top_pgt", &table) &&
+	    !vmcoreinfo_find(vm, "SYMBOL", "swapper_pg_dir", &table) &&
+	    !vmcoreinfo_find(vm, "SYMBOL", "init_level4_pgt", &table))
 		return false;
-	for (size_t i = 0; i < 3 && !table; i++) {
-		const char *at = strstr(copy, keys[i]);
-
-		table = at ? strtoull(at + strlen(keys[i]), NULL, 16) : 0;
-	}
-	const char *at = strstr(copy, keys[3]);
-	base = at ? (uint64_t)strtoll(at + strlen(keys[3]), NULL, 10) : 0;
-	free(copy);
-	if (table < image_first)
-		return false;
-	return kernel_root_search(kernel, vm, table - image_first + base, "vmcoreinfo");
+	/* Older kernels do not tell it; then it is tried as 0. */
+	if (!vmcoreinfo_find(vm, "NUMBER", "phys_base", &base))
+		base = 0;
+	return table >= image_first &&
+	       kernel_root_search(kernel, vm, table - image_first + base, "vmcoreinfo");
 }
 
 /*
