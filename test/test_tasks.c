@@ -518,6 +518,20 @@ static void test_space(void **state)
 		   "process 64 has no memory any more");
 }
 
+/* What lies behind the size that a caller's struct has is not looked at. */
+static void test_options(void **state)
+{
+	struct kernel *k = *state;
+	struct vmi_os_options options = {.size = sizeof(options), .btf = "/nonexistent"};
+	struct vmi_error err;
+	struct vmi_os *os;
+
+	CHECK_FAIL(vmi_os_open(&os, k->guest.vm, &options, &err), VMI_ERR_IO, "/nonexistent");
+	options.size = offsetof(struct vmi_os_options, btf);
+	CHECK_OK(vmi_os_open(&os, k->guest.vm, &options, &err));
+	vmi_os_close(os);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* The memory of that kernel for tests of the programs; task 40 has some of its own. */
@@ -546,7 +560,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(test_threads), TEST(test_processes), TEST(test_hidden),     TEST(test_circle),
 		TEST(test_torn),    TEST(test_freed),     TEST(test_table_torn), TEST(test_find),
-		TEST(test_names),   TEST(test_arguments), TEST(test_space),
+		TEST(test_names),   TEST(test_arguments), TEST(test_space),      TEST(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

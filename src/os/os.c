@@ -174,16 +174,18 @@ static enum vmi_status find(struct vmi_os *os, const struct vmi_os_options *opti
 	return st;
 }
 
-enum vmi_status vmi_os_open(struct vmi_os **out, struct vmi *vm,
-			    const struct vmi_os_options *options, struct vmi_error *err)
+enum vmi_status vmi_os_open(struct vmi_os **out, struct vmi *vm, const struct vmi_os_options *given,
+			    struct vmi_error *err)
 {
-	static const struct vmi_os_options none = {.size = sizeof(none)};
+	struct vmi_os_options all = {.size = 0};
+	const struct vmi_os_options *options = &all;
 	struct vmi_os *os = calloc(1, sizeof(*os));
 
 	if (!os)
 		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
-	if (!options)
-		options = &none;
+	/* Callers compiled against an older header have a shorter struct. */
+	if (given)
+		memcpy(&all, given, given->size < sizeof(all) ? given->size : sizeof(all));
 	os->vm = vm;
 	os->problem = options->problem;
 	os->problem_context = options->problem_context;
