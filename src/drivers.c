@@ -179,6 +179,14 @@ const char *vmi_feature(unsigned index)
 #ifdef VMI_WITH_LZMA
 		"codec xz (liblzma)",
 #endif
+#ifdef VMI_WITH_BPF
+		"Linux guests: symbols, types (libbpf)",
+#else
+		"Linux guests: symbols (built without libbpf: no types)",
+#endif
+#ifdef VMI_WITH_DW
+		"Linux guests: types out of DWARF (libdw)",
+#endif
 		"x86 paging: legacy, pae, 4level, 5level",
 	};
 	return index < sizeof(features) / sizeof(features[0]) ? features[index] : NULL;

@@ -95,6 +95,10 @@ class Os(Case):
         self.assertIn("/nonexistent", self.dump("ps", "--btf", "/nonexistent", status=1)[1])
         self.assertEqual(self.dump("vmas", "--pid", 2)[0], [])  # a kernel thread
 
+    def test_version_tells(self):
+        result = subprocess.run([VMI_DUMP, "--version"], capture_output=True, check=True)
+        self.assertIn("types (libbpf)", result.stdout.decode())
+
     def test_types(self):
         text, _ = self.dump("types", "idr")
         self.assertIn("struct idr {", text[0])
