@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "symbols.h"
 
 enum { SYMBOLS_MAX = 8 << 20, TEXT_MAX = 1 << 30 };
@@ -61,15 +62,6 @@ static int by_address(const void *a, const void *b)
 	return (x->name > y->name) - (x->name < y->name);
 }
 
-static uint32_t hash_of(const char *name)
-{
-	uint32_t hash = 2166136261;
-
-	while (*name)
-		hash = (hash ^ (unsigned char)*name++) * 16777619;
-	return hash ^ hash >> 15;
-}
-
 bool symbols_finish(struct symbols *symbols)
 {
 	size_t slots = 16;
@@ -86,7 +78,9 @@ bool symbols_finish(struct symbols *symbols)
 		return false;
 	symbols->mask = slots - 1;
 	for (size_t i = 0; i < symbols->count; i++) {
-		size_t slot = hash_of(symbols_name(symbols, i)) & symbols->mask;
+		size_t slot =
+			name_hash(symbols_name(symbols, i), strlen(symbols_name(symbols, i))) &
+			symbols->mask;
 
 		while (symbols->slots[slot])
 			slot = (slot + 1) & symbols->mask;
@@ -113,7 +107,7 @@ const struct symbol *symbols_find(const struct symbols *symbols, const char *nam
 {
 	if (!symbols->slots)
 		return NULL;
-	for (size_t slot = hash_of(name) & symbols->mask; symbols->slots[slot];
+	for (size_t slot = name_hash(name, strlen(name)) & symbols->mask; symbols->slots[slot];
 	     slot = (slot + 1) & symbols->mask) {
 		size_t i = symbols->slots[slot] - 1;
 

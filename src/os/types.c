@@ -11,6 +11,7 @@
 #include <bpf/btf.h>
 
 #include "btf.h"
+#include "hash.h"
 #include "types.h"
 
 enum {
@@ -51,15 +52,6 @@ static enum space space_of(const struct btf_type *type)
 	}
 }
 
-static uint32_t hash_of(const char *name, size_t len)
-{
-	uint32_t hash = 2166136261;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)name[i]) * 16777619;
-	return hash ^ hash >> 15;
-}
-
 static bool names_index(struct types *types)
 {
 	size_t slots = 16;
@@ -77,7 +69,7 @@ static bool names_index(struct types *types)
 
 		if (space_of(type) == SPACE_ANY || !name || !*name)
 			continue;
-		size_t slot = hash_of(name, strlen(name)) & types->mask;
+		size_t slot = name_hash(name, strlen(name)) & types->mask;
 		while (types->slots[slot])
 			slot = (slot + 1) & types->mask;
 		types->slots[slot] = id;
@@ -355,7 +347,7 @@ enum vmi_status types_find(const struct types *types, const char *name, vmi_type
 			want = tags[i].space;
 			plain_name = name + strlen(tags[i].word);
 		}
-	for (size_t slot = hash_of(plain_name, strlen(plain_name)) & types->mask;
+	for (size_t slot = name_hash(plain_name, strlen(plain_name)) & types->mask;
 	     types->slots[slot]; slot = (slot + 1) & types->mask) {
 		const struct btf_type *type = btf__type_by_id(types->btf, types->slots[slot]);
 		enum space space = space_of(type);
