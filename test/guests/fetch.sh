@@ -8,6 +8,7 @@
 # archive is the one this machine uses, or $VMI_GUESTS_MIRROR; apt checks what comes against its
 # signed lists.
 set -eu
+. "$(dirname "$0")/../archive.sh"
 CACHE=$1 SUITE=$2 ARCHITECTURE=$3 PACKAGE=$4
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 STATE=$CACHE/apt-$SUITE-$ARCHITECTURE
@@ -16,12 +17,6 @@ say() { printf 'fetch: %s\n' "$*" >&2; }
 cannot() {
 	say "$*"
 	exit 77
-}
-
-mirror() {
-	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list \
-		2>/dev/null | grep -v '^[[:space:]]*#' | tr -s '[:space:]' '\n' |
-		grep -E '^[a-z]+://.*/debian/?$' | head -n 1 || true
 }
 
 # The security archive and the updates are no less the suite's; backports and sid have none.
@@ -35,24 +30,9 @@ sources() {
 }
 
 update_lists() {
-	archive=${VMI_GUESTS_MIRROR:-$(mirror)}
+	archive=${VMI_GUESTS_MIRROR:-$(archive_of_debian)}
 	[ -n "$archive" ] || cannot "apt uses no archive of Debian here: name one in VMI_GUESTS_MIRROR"
-	mkdir -p "$STATE/state/lists/partial" "$STATE/cache/archives/partial"
-	: >"$STATE/status"
-	cat >"$STATE/apt.conf" <<-CONF
-		Dir::State "$STATE/state";
-		Dir::State::status "$STATE/status";
-		Dir::Cache "$STATE/cache";
-		Dir::Etc::sourcelist "$STATE/sources.list";
-		Dir::Etc::sourceparts "/dev/null";
-		Dir::Etc::preferences "/dev/null";
-		Dir::Etc::preferencesparts "/dev/null";
-		APT::Architecture "$ARCHITECTURE";
-		APT::Architectures { "$ARCHITECTURE"; };
-		APT::Sandbox::User "root";
-		Acquire::Languages "none";
-		Acquire::Retries "3";
-	CONF
+	apt_state "$STATE" "$ARCHITECTURE"
 	sources "${archive%/}" >"$STATE/sources.list"
 	# What is not there of it is no loss while the package is.
 	apt-get -qq update >"$STATE/log" 2>&1 || say "$SUITE: not all lists are there; see $STATE/log"

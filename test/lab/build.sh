@@ -43,10 +43,11 @@ exec 9>"$CACHE/lock"
 flock 9 # one builder at a time
 
 L=$LAB/lib
-if ! fresh all "$L"/* "$LAB"/dom0/* "$LAB"/guest/* "$LAB"/linux/* "$LAB/packages"; then
+if ! fresh all "$L"/* "$LAB"/dom0/* "$LAB"/guest/* "$LAB"/linux/* "$LAB/packages" \
+	"$LAB/../archive.sh"; then
 	all=$WANT
 	need_tools
-	step fetch "$L/fetch.sh" "$L/lock"
+	step fetch "$L/fetch.sh" "$LAB/../archive.sh" "$L/lock"
 	step bochs "$L/bochs.sh" "$L/bochs.patch"
 	step image "$L/image.sh" "$L/cpio.py" "$L/kernel.py" "$LAB"/dom0/* "$LAB"/linux/* "$CACHE/debs/list"
 	step guest "$L/guest.sh" "$LAB"/guest/* "$CACHE/debs/list"

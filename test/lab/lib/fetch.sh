@@ -11,6 +11,7 @@
 set -eu
 LAB=$(cd "$(dirname "$0")/.." && pwd)
 . "$LAB/lib/common.sh"
+. "$LAB/../archive.sh"
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 BOCHS_VERSION=3.0+dfsg
@@ -28,36 +29,14 @@ PACKAGES="bochsbios vgabios xen-hypervisor-4.17-amd64 xen-utils-4.17 xenstore-ut
 sum() { sha256sum "$1" | cut -d ' ' -f 1; }
 candidate() { apt-cache policy "$1" | sed -n 's/^  Candidate: //p'; }
 
-# The archive that this machine uses already, if it is Debian's: the first address that ends so.
-mirror() {
-	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list \
-		/etc/apt/mirrors/*.list 2>/dev/null | grep -v '^[[:space:]]*#' | tr -s '[:space:]' '\n' |
-		grep -E '^[a-z]+://.*/debian/?$' | head -n 1 || true
-}
-
 update_lists() {
-	debian=${VMI_LAB_MIRROR:-$(mirror)}
+	debian=${VMI_LAB_MIRROR:-$(archive_of_debian)}
 	debian=${debian%/}
 	[ -n "$debian" ] || cannot \
 		"apt's sources here name no archive of Debian's: set VMI_LAB_MIRROR to one"
 	command -v apt-get >/dev/null || cannot "no apt-get here: the laboratory is made of Debian's packages"
 	[ -r "$KEYRING" ] || cannot "no $KEYRING: install debian-archive-keyring"
-	mkdir -p "$APT/state/lists/partial" "$APT/cache/archives/partial"
-	: >"$APT/status"
-	cat >"$APT_CONFIG" <<-CONF
-		Dir::State "$APT/state";
-		Dir::State::status "$APT/status";
-		Dir::Cache "$APT/cache";
-		Dir::Etc::sourcelist "$APT/sources.list";
-		Dir::Etc::sourceparts "/dev/null";
-		Dir::Etc::preferences "/dev/null";
-		Dir::Etc::preferencesparts "/dev/null";
-		APT::Architecture "amd64";
-		APT::Architectures { "amd64"; };
-		APT::Sandbox::User "root";
-		Acquire::Languages "none";
-		Acquire::Retries "3";
-	CONF
+	apt_state "$APT" amd64
 	cat >"$APT/sources.list" <<-SOURCES
 		deb [signed-by=$KEYRING] $debian bookworm main
 		deb [signed-by=$KEYRING] $debian-security bookworm-security main
