@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kallsyms, of Linux 4.6 to 7.2. The tables lie one behind the other, each aligned to a pointer:
+ * kallsyms. The tables lie one behind the other, each aligned to a pointer or to 4 bytes; which way
+ * a kernel has is found by trying, not by its version:
  *
- *   to 6.4    addresses, or offsets and a base | count | names | markers | (order) | tokens | index
- *   from 6.5  count | names | markers | tokens | index | offsets | base | order
- *   in 7.2    the same without a base: each offset is the distance from itself
+ *   seen in 5.10, 6.1   addresses, or offsets and a base | count | names | markers | tokens |
+ * index; some have the names' order between markers and tokens seen in 6.12        count | names |
+ * markers | tokens | index | offsets | base | order seen in 7.2         the same without a base:
+ * each offset is the distance from itself
  *
  * No symbol leads to them, but the tokens of the ten digits are the digits themselves, in a row,
  * and the index must agree with the tokens. From there the count is found by trying: only where it
@@ -167,7 +169,7 @@ static bool is_type(uint8_t c)
 	return c && strchr("aAbBcCdDgGiInNpPrRsStTuUvVwW-?", c);
 }
 
-/* Are these the markers at `at`? 32 bits each since 5.0, a long each before. */
+/* Are these the markers at `at`? 32 bits each, a long each in older kernels. */
 static bool marks_at(const struct tables *t, size_t at, unsigned size, const uint32_t *mark,
 		     uint32_t marks)
 {
@@ -217,7 +219,7 @@ static bool names_find(struct tables *t)
 		uint32_t count = get32(t->bytes + at);
 		if (count < COUNT_MIN || count > COUNT_MAX || count > (t->tokens - at) / 2)
 			continue;
-		/* A long before 5.0, an int since; what follows is aligned to it, or to a pointer.
+		/* An int, a long in older kernels; what follows is aligned to it, or to a pointer.
 		 */
 		size_t names = aligned(at + 4, t->pointer_size);
 		bool zeros = names == at + 4 || !get32(t->bytes + at + 4);
