@@ -3,10 +3,11 @@
  * kallsyms. The tables lie one behind the other, each aligned to a pointer or to 4 bytes; which way
  * a kernel has is found by trying, not by its version:
  *
- *   seen in 5.10, 6.1   addresses, or offsets and a base | count | names | markers | tokens |
- * index; some have the names' order between markers and tokens seen in 6.12        count | names |
- * markers | tokens | index | offsets | base | order seen in 7.2         the same without a base:
- * each offset is the distance from itself
+ * - seen in 5.10 and 6.1: addresses, or offsets and a base; count, names, markers, tokens, index;
+ *
+ * - seen in 6.12: count, names, markers, tokens, index, offsets, base, order of the names;
+ *
+ * - seen in 7.2: the same without a base, and each offset is the distance from itself.
  *
  * No symbol leads to them, but the tokens of the ten digits are the digits themselves, in a row,
  * and the index must agree with the tokens. From there the count is found by trying: only where it
