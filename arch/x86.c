@@ -26,7 +26,7 @@ static void init_legacy(struct x86_paging *paging, const struct vmi_space *space
 
 	/* Table 4-4: bits 20:13 are gpa bits 39:32, as far as the CPU has them; 21 is reserved. */
 	paging->large = 1 << 2;
-	paging->pse36 = true;
+	paging->high = bits(39, 32);
 	unsigned have = gpa_bits > 40 ? 40 : gpa_bits;
 	paging->reserved_large[2] = bits(21, have > 32 ? have - 19 : 13);
 }
@@ -112,6 +112,7 @@ bool x86_paging_init(struct x86_paging *paging, const struct vmi_space *space)
 		return false; /* the mode is a byte of the caller's: it may be anything */
 	paging->root = x86_root((enum vmi_mode)space->mode, space->root) & ~space->ignored;
 	paging->address &= ~space->ignored;
+	paging->high &= ~space->ignored;
 	for (unsigned level = 1; level <= paging->levels; level++) {
 		paging->reserved[level] &= ~space->ignored;
 		paging->reserved_large[level] &= ~space->ignored;

@@ -24,6 +24,7 @@ enum {
 struct x86_paging {
 	uint64_t root;        /* gpa of the top table */
 	uint64_t address;     /* bits of an entry that are a gpa */
+	uint64_t high;        /* gpa bits (of 39:32) that a 4 MiB page keeps in entry bits 20:13 */
 	uint64_t reserved[6]; /* by level: bits that must be 0 in an entry for a table or 4 KiB page
 			       */
 	uint64_t reserved_large[6]; /* by level: in an entry for a large page */
@@ -34,7 +35,6 @@ struct x86_paging {
 	uint8_t levels;             /* 2 to 5; 0: no paging */
 	uint8_t entry_shift;        /* log2 of an entry's bytes */
 	uint8_t va_bits;            /* 32, 48 or 57 */
-	bool pse36;                 /* 4 MiB pages keep gpa bits 32 to 39 in entry bits 13 to 20 */
 };
 
 /** The rules of `space`; false when its mode is none that can be walked. */
@@ -84,9 +84,7 @@ static inline uint64_t x86_target(const struct x86_paging *paging, unsigned leve
 		return entry & paging->address;
 
 	uint64_t base = entry & paging->address & ~((UINT64_C(1) << paging->shift[level]) - 1);
-	if (paging->pse36)
-		base |= (entry >> 13 & 0xff) << 32;
-	return base;
+	return base | (entry << 19 & paging->high);
 }
 
 /**

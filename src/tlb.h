@@ -47,8 +47,8 @@ struct tlb_region {
 	uint64_t offset_mask; /* bits of the gva that pass into the gpa */
 	uint64_t rights;      /* down to the table */
 	uint64_t own;
-	uint64_t shape; /* level and page_shift where struct vmi_translation has them */
-	uint64_t spare; /* to a cache line */
+	uint64_t shape;   /* level and page_shift where struct vmi_translation has them */
+	uint64_t address; /* bits of the table's entries that are a gpa */
 };
 
 struct tlb_space {

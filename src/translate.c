@@ -157,6 +157,7 @@ static void remember_table(struct vmi *vm, const struct tlb_space *known, vmi_gv
 		.offset_mask = VMI_PAGE_SIZE - 1,
 		.rights = rights,
 		.shape = shape_of(1, VMI_PAGE_SHIFT),
+		.address = known->paging.address,
 	};
 
 	tlb_region_set(&vm->tlb, &region, page);
@@ -174,6 +175,7 @@ static void remember_large(struct vmi *vm, const struct tlb_space *known, vmi_gv
 		.rights = rights,
 		.own = (base + piece) | X86_P | X86_RW | X86_US,
 		.shape = shape_of(level, shift),
+		.address = TLB_FRAME, /* what the entry does not give, the gva gave */
 	};
 
 	tlb_region_set(&vm->tlb, &region, NULL);
@@ -265,7 +267,7 @@ static inline struct lookup lookup_of(const struct tlb_space *known,
 		.table = region->table,
 		.index_mask = region->index_mask,
 		.offset_mask = region->offset_mask,
-		.address = TLB_FRAME & ~known->space.ignored,
+		.address = region->address,
 		.wrong = known->wrong,
 		.rights = region->rights,
 		.shape = region->shape,

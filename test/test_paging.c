@@ -121,6 +121,7 @@ static const struct row rows_4level[] = {
 		.root = T1 | BIT(47), .ignored = BIT(47), .gpa_bits = 43},
 	{"C-bit of a 2 MiB page", G4, {N2, N3 | BIT(51), 0x40200000 | P | PS | BIT(51)}, MAPS(0x40243abc, 21, "r-x-"), .ignored = BIT(51)},
 	{"C-bit of a 1 GiB page", G4, {N2, 0x140000000 | P | PS | BIT(51)}, MAPS(0x144443abc, 30, "r-x-"), .ignored = BIT(51), .gpa_bits = 43},
+	{"a bit that only tables' addresses lack", G4, {N2, 0x140000000 | P | PS}, MAPS(0x144443abc, 30, "r-x-"), .ignored = BIT(26)},
 	{"another bit beside the C-bit", G4, {N2 | BIT(47), N3 | BIT(46)}, RESERVED(3), .ignored = BIT(47), .gpa_bits = 43},
 
 	{"root not saved", G4, {N2}, UNSAVED(0), .root = 0x100000},
@@ -260,6 +261,7 @@ static const struct row rows_legacy[] = {
 	{"PSE-36: of 36, bit 36", GL, {0x40000000 | P | PS | BIT(17)}, RESERVED(2), .gpa_bits = 36},
 	{"PSE-36: of 32, bit 32", GL, {0x40000000 | P | PS | BIT(13)}, RESERVED(2), .gpa_bits = 32},
 	{"PSE-36: of 48, bit 39", GL, {0x40000000 | P | PS | BIT(20)}, MAPS(0x8040043abc, 22, "r-x-"), .gpa_bits = 48},
+	{"PSE-36: an ignored bit", GL, {0x40000000 | P | PS | BIT(16) | BIT(20)}, MAPS(0x8040043abc, 22, "r-x-"), .ignored = BIT(35)},
 	{"4 MiB page, bit 21", GL, {0x40200000 | P | PS}, RESERVED(2)},
 	{"no PDE", GL, {0xfffffffe}, ABSENT(2)},
 	{"no PTE", GL, {N2, 0x7000 | W | U}, ABSENT(1)},
