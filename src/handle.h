@@ -41,6 +41,7 @@ struct vmi {
 	size_t page_slots, translation_slots; /* to enable with */
 	struct tlb tlb;
 	size_t string_limit;
+	struct vmi_pager pager;
 	int wake_fd;                   /* makes a wait for events return; -1 where there are none */
 	struct intercepts *intercepts; /* NULL until one is on */
 	unsigned pauses;
@@ -93,5 +94,12 @@ VMI_CHECKED enum vmi_status fail_partial(vmi_gpa gpa, struct vmi_error *err);
  */
 VMI_CHECKED enum vmi_status locate(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
 				   vmi_gpa *gpa, uint64_t *span, struct vmi_error *err);
+
+/*
+ * Copy from `addr`, which locate() found not present, what the pager knows of its page: up to `len`
+ * bytes, at least 1. VMI_ERR_NOT_PRESENT: nothing, and what it says of that is behind err's text.
+ */
+VMI_CHECKED enum vmi_status pager_read(struct vmi *vm, const struct vmi_space *space, uint64_t addr,
+				       void *buf, size_t len, size_t *done, struct vmi_error *err);
 
 #endif

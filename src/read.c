@@ -110,6 +110,8 @@ static enum vmi_status read_piece(struct vmi *vm, const struct vmi_space *space,
 	struct vmi_page page;
 	enum vmi_status st = space ? locate(vm, space, addr, &gpa, &span, err) : VMI_OK;
 
+	if (st == VMI_ERR_NOT_PRESENT)
+		return pager_read(vm, space, addr, buf, len, done, err);
 	size_t want = len < span ? len : (size_t)span;
 	const struct vmi_driver_ops *ops = vm->target->ops;
 	vmi_gfn gfn = gpa >> VMI_PAGE_SHIFT;

@@ -178,6 +178,19 @@ static bool cut_at_nul(struct vmi_string *string, size_t from, enum vmi_encoding
 	return false;
 }
 
+/* Append what is known of the page around `at`, which is not there, at most `max`. */
+static enum vmi_status take_paged(struct vmi *vm, const struct vmi_space *space, uint64_t at,
+				  size_t max, struct vmi_string *string, size_t *room,
+				  struct vmi_error *err)
+{
+	uint8_t bytes[VMI_PAGE_SIZE];
+	size_t n = 0;
+	enum vmi_status st = pager_read(vm, space, at, bytes,
+					max < sizeof(bytes) ? max : sizeof(bytes), &n, err);
+
+	return st ? st : append(string, room, bytes, n, err);
+}
+
 /* Append what is left of the page around `at`, at most `max`. */
 static enum vmi_status take_page(struct vmi *vm, const struct vmi_space *space, uint64_t at,
 				 size_t max, struct vmi_string *string, size_t *room,
@@ -189,6 +202,8 @@ static enum vmi_status take_page(struct vmi *vm, const struct vmi_space *space, 
 	size_t left = VMI_PAGE_SIZE - at % VMI_PAGE_SIZE;
 	enum vmi_status st = locate(vm, space, at, &gpa, &span, err);
 
+	if (st == VMI_ERR_NOT_PRESENT)
+		return take_paged(vm, space, at, max, string, room, err);
 	if (!st)
 		st = vmi_page_get(vm, gpa >> VMI_PAGE_SHIFT, &page, err);
 	if (st)

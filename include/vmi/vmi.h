@@ -473,6 +473,26 @@ VMI_API VMI_CHECKED enum vmi_status vmi_read_pointer(struct vmi *vm, const struc
 						     uint64_t addr, unsigned width, vmi_gva *value,
 						     struct vmi_error *err);
 
+/**
+ * Who knows what pages hold that a space lacks, such as a guest's operating system, which has moved
+ * them elsewhere. All that reads bytes of a space asks it; translation and writing do not.
+ */
+struct vmi_pager {
+	/**
+	 * Fill `page`, of VMI_PAGE_SIZE bytes, with what belongs at `gva`, a page's first byte,
+	 * that was not present as `why` says, with an entry that is not zero.
+	 *
+	 * VMI_ERR_NOT_FOUND  nothing is known of it; any other failure is told to who reads
+	 */
+	enum vmi_status (*read)(void *context, const struct vmi_space *space, vmi_gva gva,
+				const struct vmi_translation *why, void *page,
+				struct vmi_error *err);
+	void *context;
+};
+
+/** The handle's pager, which is copied; NULL: none, as at first, and as in a clone. */
+VMI_API void vmi_pager_set(struct vmi *vm, const struct vmi_pager *pager);
+
 /** A member of a guest structure. */
 struct vmi_field {
 	uint64_t offset;    /**< in the structure */
