@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fields.h"
+#include "module_types.h"
 #include "vmcoreinfo.h"
 
 /* The next of "a|b|c"; false behind the last, or when it does not fit. */
@@ -21,7 +22,32 @@ static bool alternative(const char **list, char *name, size_t size)
 	return true;
 }
 
-static bool path_resolve(struct vmi_os *os, vmi_type type, const char *paths, struct field *field)
+/* A structure that is more than declared, and among whose types it is. */
+static bool structure_find(struct vmi_os *os, const char *name, const struct types **types,
+			   vmi_type *type)
+{
+	const char *colon = strchr(name, ':');
+	struct vmi_type_info info;
+
+	*types = os->types;
+	if (colon) {
+		const struct modules_types *all;
+		const struct module_types *module = NULL;
+
+		if (!os_modules_types(os, &all, NULL))
+			module = modules_types_find(all, name, (size_t)(colon - name), colon + 1,
+						    type);
+		if (!module)
+			return false;
+		*types = module->types;
+	} else if (types_find(os->types, name, type, NULL)) {
+		return false;
+	}
+	return !types_info(*types, *type, &info, NULL) && info.kind != VMI_TYPE_FORWARD;
+}
+
+static bool path_resolve(const struct types *types, vmi_type type, const char *paths,
+			 struct field *field)
 {
 	char path[64];
 
@@ -29,8 +55,8 @@ static bool path_resolve(struct vmi_os *os, vmi_type type, const char *paths, st
 		struct vmi_member member;
 		struct vmi_type_info info;
 
-		if (types_path(os->types, type, path, &member, NULL) ||
-		    types_info(os->types, member.type, &info, NULL))
+		if (types_path(types, type, path, &member, NULL) ||
+		    types_info(types, member.type, &info, NULL))
 			continue;
 		field->offset = member.bit_offset / 8;
 		field->size = info.size;
@@ -52,15 +78,16 @@ static bool want_resolve(struct vmi_os *os, const struct field_want *want, struc
 
 	*field = (struct field){0};
 	while (alternative(&structures, name, sizeof(name))) {
+		const struct types *types;
 		struct vmi_type_info info;
 		vmi_type type;
 
-		if (types_find(os->types, name, &type, NULL))
+		if (!structure_find(os, name, &types, &type))
 			continue;
 		if (*want->path) {
-			if (path_resolve(os, type, want->path, field))
+			if (path_resolve(types, type, want->path, field))
 				return true;
-		} else if (!types_info(os->types, type, &info, NULL)) {
+		} else if (!types_info(types, type, &info, NULL)) {
 			field->size = info.size;
 			field->is_there = true;
 			return true;

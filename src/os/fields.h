@@ -15,9 +15,13 @@ struct field {
 
 /** A member that is wanted, and where its struct field goes. */
 struct field_want {
-	const char *structure; /* alternatives, by the kernel's version: "mnt_namespace|other" */
-	const char *path;      /* the same: "__state|state"; "" for the structure's own size */
-	size_t to;             /* offsetof a struct field in what is filled */
+	/*
+	 * Alternatives, by the kernel's version: "mnt_namespace|other"; "module:name" is a
+	 * module's.
+	 */
+	const char *structure;
+	const char *path; /* the same: "__state|state"; "" for the structure's own size */
+	size_t to;        /* offsetof a struct field in what is filled */
 	bool is_optional;
 };
 

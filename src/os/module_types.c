@@ -6,7 +6,9 @@
  */
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fields.h"
 #include "list.h"
@@ -184,6 +186,28 @@ enum vmi_status os_modules_types(struct vmi_os *os, const struct modules_types *
 	}
 	*all = os->modules_types;
 	return VMI_OK;
+}
+
+bool os_modules_told_no_types(const struct vmi_os *os)
+{
+	unsigned major, minor;
+
+	return os->kernel.pointer_size == 8 && sscanf(os->release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 5 || (major == 5 && minor < 11));
+}
+
+const struct module_types *modules_types_find(const struct modules_types *all, const char *only,
+					      size_t len, const char *name, vmi_type *type)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		const struct module_types *module = &all->module[i];
+
+		if (only && (strlen(module->name) != len || memcmp(module->name, only, len) != 0))
+			continue;
+		if (!types_find(module->types, name, type, NULL))
+			return module;
+	}
+	return NULL;
 }
 
 void modules_types_destroy(struct modules_types *all)

@@ -26,6 +26,17 @@ struct modules_types {
  */
 VMI_CHECKED enum vmi_status os_modules_types(struct vmi_os *os, const struct modules_types **all,
 					     struct vmi_error *err);
+/*
+ * Is the kernel of a version of 64 bits whose modules never had types, before 5.11? What is known
+ * of its modules all the same is in the code.
+ */
+bool os_modules_told_no_types(const struct vmi_os *os);
+/*
+ * The first that has a type of that name, which is *type among its types, or NULL; of the module
+ * alone whose name is the `len` bytes at `only`, unless that is NULL.
+ */
+const struct module_types *modules_types_find(const struct modules_types *all, const char *only,
+					      size_t len, const char *name, vmi_type *type);
 /* NULL is allowed. */
 void modules_types_destroy(struct modules_types *all);
 

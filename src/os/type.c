@@ -69,20 +69,16 @@ static enum vmi_status module_find(struct vmi_os *os, const char *only, size_t l
 				   const char *name, vmi_type *type, struct vmi_error *err)
 {
 	const struct modules_types *all;
+	struct place place = {0};
 	enum vmi_status st = os_modules_types(os, &all, err);
 
-	for (size_t i = 0; !st && i < all->count; i++) {
-		struct place place = {.module = &all->module[i]};
-
-		if (only && (strlen(place.module->name) != len ||
-			     memcmp(place.module->name, only, len) != 0))
-			continue;
-		if (!types_find(place.module->types, name, &place.type, NULL)) {
-			*type = outside(os, &place, place.type);
-			return VMI_OK;
-		}
-	}
-	return st ? st : VMI_ERR_NOT_FOUND;
+	if (st)
+		return st;
+	place.module = modules_types_find(all, only, len, name, &place.type);
+	if (!place.module)
+		return VMI_ERR_NOT_FOUND;
+	*type = outside(os, &place, place.type);
+	return VMI_OK;
 }
 
 enum vmi_status vmi_type_find(struct vmi_os *os, const char *name, vmi_type *type,
