@@ -310,6 +310,21 @@ VMI_API VMI_CHECKED enum vmi_status vmi_absent_page(struct vmi_os *os,
 						    struct vmi_absent_page *page,
 						    struct vmi_error *err);
 
+/**
+ * What such a page holds, where that is in memory all the same: hidden, being moved, in zram, or
+ * zeros that swap only noted down. `bytes` are VMI_PAGE_SIZE. An os is the pager of its handle from
+ * vmi_os_open() to vmi_os_close(), so that all that reads a process's space has these pages, too.
+ *
+ * VMI_ERR_NOT_FOUND    nothing was there, or it is in a swap device or file
+ * VMI_ERR_NOT_PRESENT  its slot in zram is free, or zram has written it to a disk
+ * VMI_ERR_UNSUPPORTED  it is packed by a compressor that is not supported, or this kernel does not
+ *                      tell the types of its modules
+ * VMI_ERR_CORRUPT      what leads to it does not fit together, as when it was just moved
+ */
+VMI_API VMI_CHECKED enum vmi_status vmi_absent_read(struct vmi_os *os, vmi_gva gva,
+						    const struct vmi_translation *translation,
+						    void *bytes, struct vmi_error *err);
+
 /* ---- the kernel's lists --------------------------------------------------------------------- */
 
 struct vmi_module {

@@ -10,10 +10,11 @@
  * Entries of 32 bits: 31-9 offset | 8 PROTNONE | 7-6 | 5-1 type | 0 present
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "absent.h"
-#include "fields.h"
+#include "swap.h"
 
 enum {
 	BIT_PSE = 1 << 7,
@@ -46,11 +47,14 @@ static void swap_decode(const struct absent_rules *rules, uint64_t entry,
 	}
 }
 
+static uint64_t huge_size(const struct absent_rules *rules)
+{
+	return UINT64_C(1) << (rules->is_legacy ? 22 : 21);
+}
+
 void absent_decode(const struct absent_rules *rules, uint64_t entry, unsigned level,
 		   struct vmi_absent_page *page)
 {
-	unsigned huge_shift = rules->is_legacy ? 22 : 21;
-
 	*page = (struct vmi_absent_page){.why = VMI_ABSENT_OTHER};
 	if (!entry) {
 		page->why = VMI_ABSENT_UNTOUCHED;
@@ -63,7 +67,7 @@ void absent_decode(const struct absent_rules *rules, uint64_t entry, unsigned le
 		page->gpa =
 			rules->is_legacy ? entry & UINT32_MAX & frame_mask : ~entry & frame_mask;
 		if (level == LEVEL_HUGE)
-			page->gpa &= ~((UINT64_C(1) << huge_shift) - 1);
+			page->gpa &= ~(huge_size(rules) - 1);
 	}
 }
 
@@ -139,39 +143,6 @@ static void rules_fill(struct vmi_os *os, struct absent_rules *rules)
 	rules->migration_first = rules->swap_types + poison;
 }
 
-/* ---- swap areas ----------------------------------------------------------------------------- */
-
-struct swap_fields {
-	struct field bdev, bd_disk, disk_name;
-};
-
-#define WANT(structure, path, member)                                                              \
-	{                                                                                          \
-		structure, path, offsetof(struct swap_fields, member), false                       \
-	}
-
-static const struct field_want wants[] = {
-	WANT("swap_info_struct", "bdev", bdev),
-	WANT("block_device", "bd_disk", bd_disk),
-	WANT("gendisk", "disk_name", disk_name),
-};
-
-/* Is the area compressed memory? Its disk's name tells. */
-static bool area_is_zram(struct vmi_os *os, unsigned type)
-{
-	struct swap_fields f;
-	char name[sizeof("zram") - 1];
-	vmi_gva at;
-
-	return !fields_resolve(os, wants, sizeof(wants) / sizeof(*wants), &f, NULL) &&
-	       !os_symbol(os, "swap_info", &at, NULL) &&
-	       !os_pointer(os, at + (uint64_t)type * os->kernel.pointer_size, &at, NULL) && at &&
-	       !field_read(os, at, &f.bdev, &at, NULL) && at &&
-	       !field_read(os, at, &f.bd_disk, &at, NULL) && at &&
-	       !os_read(os, at + f.disk_name.offset, name, sizeof(name), NULL) &&
-	       !memcmp(name, "zram", sizeof(name));
-}
-
 /* ---- */
 
 const char *vmi_absence_name(enum vmi_absence why)
@@ -196,14 +167,68 @@ const char *vmi_absence_name(enum vmi_absence why)
 enum vmi_status vmi_absent_page(struct vmi_os *os, const struct vmi_translation *translation,
 				struct vmi_absent_page *page, struct vmi_error *err)
 {
-	struct absent_rules rules;
-
 	if (translation->status != VMI_ERR_NOT_PRESENT)
 		return vmi_fail(err, VMI_ERR_ARG, "that the page is not present is not why: %s",
 				vmi_status_name((enum vmi_status)translation->status));
-	rules_fill(os, &rules);
-	absent_decode(&rules, translation->entry, translation->level, page);
-	if (page->why == VMI_ABSENT_SWAP && area_is_zram(os, page->type))
+	if (!os->absent_rules) {
+		os->absent_rules = malloc(sizeof(*os->absent_rules));
+		if (!os->absent_rules)
+			return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
+		rules_fill(os, os->absent_rules);
+	}
+	absent_decode(os->absent_rules, translation->entry, translation->level, page);
+	if (page->why == VMI_ABSENT_SWAP && swap_area_is_zram(os, page->type))
 		page->why = VMI_ABSENT_ZRAM;
 	return VMI_OK;
+}
+
+enum vmi_status vmi_absent_read(struct vmi_os *os, vmi_gva gva,
+				const struct vmi_translation *translation, void *bytes,
+				struct vmi_error *err)
+{
+	struct vmi_absent_page page;
+	enum vmi_status st = vmi_absent_page(os, translation, &page, err);
+
+	if (st)
+		return st;
+	switch (page.why) {
+	case VMI_ABSENT_PROTECTED:
+	case VMI_ABSENT_MIGRATION:
+		if (translation->level == LEVEL_HUGE)
+			page.gpa += gva & (huge_size(os->absent_rules) - VMI_PAGE_SIZE);
+		return vmi_read_bytes(os->vm, NULL, page.gpa, bytes, VMI_PAGE_SIZE, NULL, err);
+	case VMI_ABSENT_SWAP:
+	case VMI_ABSENT_ZRAM:
+		return swap_read(os, page.type, page.offset, bytes, err);
+	case VMI_ABSENT_UNTOUCHED:
+	case VMI_ABSENT_OTHER:
+		break;
+	}
+	return VMI_ERR_NOT_FOUND;
+}
+
+/* ---- the handle's pager --------------------------------------------------------------------- */
+
+/*
+ * Entries of the kernel's half are not what is decoded here; and what is read to find a page is not
+ * in another one.
+ */
+static enum vmi_status pager_answer(void *context, const struct vmi_space *space, vmi_gva gva,
+				    const struct vmi_translation *why, void *page,
+				    struct vmi_error *err)
+{
+	struct vmi_os *os = context;
+
+	(void)space;
+	if (os->is_paging || gva >> 63)
+		return VMI_ERR_NOT_FOUND;
+	os->is_paging = true;
+	enum vmi_status st = vmi_absent_read(os, gva, why, page, err);
+	os->is_paging = false;
+	return st;
+}
+
+void absent_attach(struct vmi_os *os)
+{
+	vmi_pager_set(os->vm, &(struct vmi_pager){.read = pager_answer, .context = os});
 }

@@ -2,7 +2,7 @@
 #ifndef OS_ABSENT_H
 #define OS_ABSENT_H
 
-#include <vmi/os.h>
+#include "os.h"
 
 /** How a kernel writes into entries of page tables why a page is not there. */
 struct absent_rules {
@@ -19,5 +19,8 @@ struct absent_rules {
  */
 void absent_decode(const struct absent_rules *rules, uint64_t entry, unsigned level,
 		   struct vmi_absent_page *page);
+
+/* Have reads of pages that are not there answered, until the handle has another pager or none. */
+void absent_attach(struct vmi_os *os);
 
 #endif

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "absent.h"
 #include "module.h"
 #include "module_types.h"
+#include "swap.h"
 #include "symbols_file.h"
 #include "vmcoreinfo.h"
 
@@ -195,6 +197,7 @@ enum vmi_status vmi_os_open(struct vmi_os **out, struct vmi *vm, const struct vm
 		return st;
 	}
 	info_fill(os);
+	absent_attach(os);
 	if (options->btf || options->vmlinux)
 		st = types_from_file(os, options->btf ? options->btf : options->vmlinux, err);
 	else if (types_load(os, &os->no_types) == VMI_ERR_NOMEM)
@@ -211,11 +214,14 @@ void vmi_os_close(struct vmi_os *os)
 {
 	if (!os)
 		return;
+	vmi_pager_set(os->vm, NULL);
 	free(os->task_fields);
 	if (os->modules)
 		modules_deinit(os->modules);
 	free(os->modules);
 	modules_types_destroy(os->modules_types);
+	free(os->absent_rules);
+	swap_destroy(os->swap);
 	types_destroy(os->types);
 	kernel_deinit(&os->kernel);
 	free(os);

@@ -19,6 +19,9 @@ struct vmi_os {
 	struct task_fields *task_fields;     /* once a task was looked at */
 	struct modules *modules;             /* once a module was looked for */
 	struct modules_types *modules_types; /* once a type was looked for among them */
+	struct absent_rules *absent_rules;   /* once a page was looked for that is not there */
+	struct swap *swap;                   /* once one was in swap */
+	bool is_paging;                      /* such a page is being looked for */
 	void (*problem)(void *context, const char *sentence);
 	void *problem_context;
 	unsigned problems;
