@@ -354,26 +354,29 @@ class Check:
                 self.absent("process %s, %s" % (pid, va), row, page, hidden)
             data = self.bytes("read", "--pid", pid, known["va"], str(known["length"]),
                               "--skip-holes", status=(0, 1))
-            self.contents(pid, known, data, hidden)
+            self.contents(pid, known, data)
 
-    def contents(self, pid, known, data, hidden):
-        """What is not there is zeros, or what it was, where it can be had all the same."""
-        if all("gfn" in page for page in known["pages"]) and not hidden:
+    def contents(self, pid, known, data):
+        """What is hidden or in zram is what it was; of other swap, what is in memory, too."""
+        if all("gfn" in page for page in known["pages"]):
             self.expect("process %s, bytes at %s" % (pid, known["va"]),
                         hashlib.sha256(data).hexdigest(), known["sha256"])
             return
         self.expect("process %s, length at %s" % (pid, known["va"]), len(data), known["length"])
-        for i in range(len(known["pages"])):
+        for i, page in enumerate(known["pages"]):
             got = data[i * PAGE:(i + 1) * PAGE]
-            if any(got):
-                self.expect("process %s, page %d at %s" % (pid, i, known["va"]),
-                            got == truth.page(known["pid"], i), True)
+            if any(got) or "gfn" in page or self.is_zram(page):
+                want = truth.page(known.get("writer", known["pid"]), int(known["va"], 16), i)
+                self.expect("process %s, page %d at %s" % (pid, i, known["va"]), got == want, True)
+
+    def is_zram(self, page):
+        swaps = self.truth["raw"]["proc/swaps"].splitlines()[1:]
+        return "swap" in page and "zram" in swaps[page["swap"]].split()[0]
 
     def absent(self, what, row, page, hidden):
         why = row.get("absent")
         if "swap" in page:
-            name = self.truth["raw"]["proc/swaps"].splitlines()[1 + page["swap"]].split()[0]
-            self.expect(what + " absent", why, "zram" if "zram" in name else "swap")
+            self.expect(what + " absent", why, "zram" if self.is_zram(page) else "swap")
             self.expect(what + " in swap", (row.get("swap_area"), row.get("swap_offset")),
                         (page["swap"], page["slot"]))
         elif hidden:

@@ -4,7 +4,9 @@
 Text is decoded as UTF-8 with surrogates for other bytes, so that nothing is lost in JSON. Numbers
 of /proc stay numbers; addresses are "0x..." strings, as vmi-dump prints them.
 """
+import functools
 import hashlib
+import itertools
 import os
 import re
 import struct
@@ -12,7 +14,8 @@ import tarfile
 
 PAGE = 4096
 # guest/guest.h: where known pages lie, and how many; the mark is every resident's.
-KNOWN = ((0x50000000, 1), (0x60000000, 8), (0x70000000, 128), (0x80000000, 516))
+KNOWN = ((0x50000000, 1), (0x60000000, 8), (0x70000000, 128), (0x80000000, 516), (0x90000000, 64))
+VARIED = 0x90000000
 # Kept as they are, for whoever wants to compare them.
 RAW = r"proc/(net/|iomem|swaps|meminfo|filesystems|sysvipc|stat$)|sys/(block|kernel/vmcore)"
 OCTAL = re.compile(r"\\([0-7]{3})")
@@ -32,24 +35,50 @@ def plain(text):
     return decoded(OCTAL.sub(lambda m: chr(int(m[1], 8)), raw).encode("latin1"))
 
 
-# ---- the guest's fill() ----
+# ---- the guest's fill() and fill_varied() ----
 
 def noise(pid, index):
-    x, words = ((pid << 12) + index + 1) & 0xffffffff, []
-    for _ in range(PAGE // 4):
+    x = ((pid << 12) + index + 1) & 0xffffffff
+    while True:
         x ^= x << 13 & 0xffffffff
         x ^= x >> 17
         x ^= x << 5 & 0xffffffff
-        words.append(x)
-    return struct.pack("<%dI" % len(words), *words)
+        yield x
 
 
-def page(pid, index):
+def varied(kind, i, page, now):
+    if kind == 0:
+        return 0 if now % 97 else now >> 8
+    if kind == 1:
+        return ord("x") if i * 2 % 257 == 0 or i % 97 == 0 else 0
+    if kind == 2:
+        return now if i % 48 < 4 else i // 48 if i % 48 < 8 else ord("r") if i % 48 < 20 else 0
+    if kind == 3:
+        return ord("a") + now // 7 % 4 if now % 7 else ord(" ")
+    if kind == 4:
+        return now if i < PAGE // 2 else 0
+    if kind == 5:
+        return now if i < 3000 else page[i - 3000]
+    if kind == 6:
+        return ord("y") if now >> 16 & 1 else ord("n")
+    return now if i // 64 % 3 != 2 else page[i - 100]
+
+
+@functools.lru_cache(maxsize=1024)
+def page(pid, at, index):
+    """What process `pid` wrote to the page of that index behind `at`."""
+    if at == VARIED:
+        data = bytearray()
+        for i, now in zip(range(PAGE), noise(pid, index)):
+            data.append(varied(index % 8, i, data, now) & 0xff)
+        return bytes(data)
     kind = index % 4
     if kind == 0:
         line = b"process %d page %d\n" % (pid, index)
         return (line * (PAGE // len(line) + 1))[:PAGE]
-    return noise(pid, index) if kind == 1 else b"Z" * PAGE if kind == 2 else bytes(PAGE)
+    if kind == 1:
+        return struct.pack("<1024I", *itertools.islice(noise(pid, index), PAGE // 4))
+    return b"Z" * PAGE if kind == 2 else bytes(PAGE)
 
 
 # ---- the record ----
@@ -198,6 +227,13 @@ def process(found, pid):
     return row
 
 
+def writer(owner, by_pid):
+    """Who wrote its pages: these children have their parent's memory, or a copy of it."""
+    parent = by_pid.get(owner["ppid"], owner)
+    is_child = owner["comm"] == parent["comm"] and owner["comm"] in ("vforked", "swapped-out")
+    return parent if is_child else owner
+
+
 def memory(found, processes):
     """Pages whose contents are known, with what the kernel says of each (Linux,
     Documentation/admin-guide/mm/pagemap.rst)."""
@@ -207,12 +243,11 @@ def memory(found, processes):
         for at, count in KNOWN:
             if not any(int(r["start"], 16) <= at < int(r["end"], 16) for r in owner["regions"]):
                 continue
-            # The child of a vfork() has its parent's memory.
-            parent = by_pid.get(owner["ppid"], owner)
-            pid = parent["pid"] if owner["comm"] == parent["comm"] == "vforked" else owner["pid"]
-            data = b"".join(page(pid, i) for i in range(count))
+            pid = writer(owner, by_pid)["pid"]
+            data = b"".join(page(pid, at, i) for i in range(count))
             raw = found.get("proc/%d/pagemap/%x" % (owner["pid"], at), b"")
-            rows.append({"pid": owner["pid"], "va": address(at), "length": len(data),
+            rows.append({"pid": owner["pid"], "writer": pid, "va": address(at),
+                         "length": len(data),
                          "sha256": hashlib.sha256(data).hexdigest(),
                          "pages": [where(e) for e, in struct.iter_unpack("<Q", raw[:8 * count])]})
     return rows

@@ -24,7 +24,7 @@ enum {
  * heap may begin, and in reach of i386.
  */
 static const uintptr_t MARK_AT = 0x50000000, HIDDEN_AT = 0x60000000, SWAP_AT = 0x70000000,
-		       HUGE_AT = 0x80000000;
+		       HUGE_AT = 0x80000000, VARIED_AT = 0x90000000;
 
 /* util.c: trouble ends the guest (as pid 1) or the resident; the host reads why on the console. */
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ...);
@@ -43,6 +43,8 @@ __attribute__((noreturn)) void sleep_forever(void);
  * kinds by turns, so that a compressed swap has to deal with each.
  */
 void fill(void *at, size_t pages, int pid);
+/* The same of eight kinds that a compressor can do something with, each in its own way. */
+void fill_varied(void *at, size_t pages, int pid);
 
 /* resident.c: plant the page at MARK_AT, then tell pid 1 to go on. */
 void settle(void);

@@ -248,25 +248,51 @@ static void choose_compressor(void)
 			note("zram does not know %s", names[i]);
 }
 
-/* The first half goes to zram, which is full then: the second to a disk in memory. */
+/* A child has some of them read: to its parent these are still in swap, and in memory, too. */
+static void read_some(const volatile char *at, size_t pages)
+{
+	int ready[2];
+	char byte;
+
+	check(pipe(ready), "pipe");
+	pid_t pid = fork();
+	check(pid, "fork");
+	if (!pid) {
+		close(READY_FD);
+		for (size_t i = 0; i < pages; i += 5)
+			(void)at[i * PAGE];
+		check(write(ready[1], "", 1), "telling the parent");
+		sleep_forever();
+	}
+	check(read(ready[0], &byte, 1), "waiting for the child");
+	close(ready[0]);
+	close(ready[1]);
+}
+
+/* The first half goes to zram, and what is varied, and it is full: the second to a disk in memory.
+ */
 void part_swapped(void)
 {
-	enum { HALF = 64 };
+	enum { HALF = 64, VARIED = 64 };
+	int flags = ANONYMOUS | MAP_FIXED_NOREPLACE;
 	char room[32];
-	char *at = map("to swap", (void *)SWAP_AT, 2 * HALF * PAGE, RW,
-		       ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	char *at = map("to swap", (void *)SWAP_AT, 2 * HALF * PAGE, RW, flags, -1, 0);
+	char *others = map("varied", (void *)VARIED_AT, VARIED * PAGE, RW, flags, -1, 0);
 
-	if (!at)
+	if (!at || !others)
 		fail("no memory at the fixed address");
 	stay_on_cpu(0);
 	fill(at, 2 * HALF, own_pid());
+	fill_varied(others, VARIED, own_pid());
 	choose_compressor();
 	/* The first page is the area's header. */
-	snprintf(room, sizeof(room), "%d", (1 + HALF) * PAGE);
+	snprintf(room, sizeof(room), "%d", (1 + HALF + VARIED) * PAGE);
 	write_text("/sys/block/zram0/disksize", room);
 	swap_on("/dev/zram0", 10);
 	swap_out(at, HALF);
+	swap_out(others, VARIED);
 	swap_on("/dev/ram0", 1);
 	swap_out(at + HALF * PAGE, HALF);
+	read_some(at, 2 * HALF);
 	settle();
 }

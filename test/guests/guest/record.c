@@ -226,6 +226,7 @@ static void add_process(struct archive *archive, struct text *text, const char *
 	add_pagemap(archive, pid, SWAP_AT, 128);
 	add_pagemap(archive, pid, HIDDEN_AT, 8);
 	add_pagemap(archive, pid, HUGE_AT, 1024);
+	add_pagemap(archive, pid, VARIED_AT, 64);
 }
 
 static void add_module(struct archive *archive, struct text *text, const char *path)

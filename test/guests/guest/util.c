@@ -135,16 +135,28 @@ static void fill_text(char *page, int pid, unsigned index)
 		page[i] = line[i % length];
 }
 
+static uint32_t noise_begin(int pid, unsigned index)
+{
+	return ((uint32_t)pid << 12) + index + 1;
+}
+
 /* Marsaglia's xorshift: nothing that a compressor could use. */
+static uint32_t noise_next(uint32_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 17;
+	*x ^= *x << 5;
+	return *x;
+}
+
 static void fill_noise(char *page, int pid, unsigned index)
 {
-	uint32_t x = ((uint32_t)pid << 12) + index + 1;
+	uint32_t noise = noise_begin(pid, index);
 
-	for (size_t i = 0; i < PAGE; i += sizeof(x)) {
-		x ^= x << 13;
-		x ^= x >> 17;
-		x ^= x << 5;
-		memcpy(page + i, &x, sizeof(x));
+	for (size_t i = 0; i < PAGE; i += sizeof(noise)) {
+		uint32_t word = noise_next(&noise);
+
+		memcpy(page + i, &word, sizeof(word));
 	}
 }
 
@@ -166,5 +178,41 @@ void fill(void *at, size_t pages, int pid)
 		default:
 			memset(page, 0, PAGE);
 		}
+	}
+}
+
+/* What byte `i` of a page of that kind is; `noise` goes on from byte to byte. */
+static char varied(unsigned kind, size_t i, const char *page, uint32_t *noise)
+{
+	uint32_t now = noise_next(noise);
+
+	switch (kind) {
+	case 0: /* zeros, and a byte now and then */
+		return (char)(now % 97 ? 0 : now >> 8);
+	case 1: /* runs of zeros, each longer than the one before */
+		return (char)(i * 2 % 257 == 0 || i % 97 == 0 ? 'x' : 0);
+	case 2: /* records */
+		return (char)(i % 48 < 4 ? now : i % 48 < 8 ? i / 48 : i % 48 < 20 ? 'r' : 0);
+	case 3: /* words of few letters */
+		return (char)(now % 7 ? 'a' + now / 7 % 4 : ' ');
+	case 4: /* noise, then zeros */
+		return (char)(i < PAGE / 2 ? now : 0);
+	case 5: /* what was 3000 bytes before */
+		return (char)(i < 3000 ? now : (unsigned char)page[i - 3000]);
+	case 6: /* two letters */
+		return (char)(now >> 16 & 1 ? 'y' : 'n');
+	default: /* noise, and pieces of it again */
+		return (char)(i / 64 % 3 != 2 ? now : (unsigned char)page[i - 100]);
+	}
+}
+
+void fill_varied(void *at, size_t pages, int pid)
+{
+	for (unsigned i = 0; i < pages; i++) {
+		char *page = (char *)at + (size_t)i * PAGE;
+		uint32_t noise = noise_begin(pid, i);
+
+		for (size_t j = 0; j < PAGE; j++)
+			page[j] = varied(i % 8, j, page, &noise);
 	}
 }
