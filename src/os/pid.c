@@ -4,39 +4,28 @@
 #include <inttypes.h>
 
 #include "task.h"
-#include "xarray.h"
+#include "xarray_kernel.h"
 
 /* Above what TASK_PID_MAX numbers need, 16 to a node. */
 enum { NODES_MAX = TASK_PID_MAX / 8 };
 
 struct pid_fields {
-	struct field head, tasks, shift, slots;
+	struct field head, tasks;
 };
 
 static const struct field_want wants[] = {
-	/* An XArray since 4.20, a radix tree before. */
 	{"pid_namespace", "idr.idr_rt.xa_head|idr.idr_rt.rnode", offsetof(struct pid_fields, head),
 	 false},
 	{"pid", "tasks", offsetof(struct pid_fields, tasks), false},
-	{"xa_node|radix_tree_node", "shift", offsetof(struct pid_fields, shift), false},
-	{"xa_node|radix_tree_node", "slots", offsetof(struct pid_fields, slots), false},
 };
 
 struct pid_walk {
-	struct vmi_os *os;
+	struct xarray_walk array; /* first */
 	const struct pid_fields *fields;
 	uint64_t task_link; /* where in a task_struct its node of the pid's list is */
 	bool (*visit)(void *context, vmi_gva task);
 	void *context;
 };
-
-static enum vmi_status node_read(void *context, vmi_gva gva, void *buf, size_t len,
-				 struct vmi_error *err)
-{
-	struct pid_walk *walk = context;
-
-	return os_read(walk->os, gva, buf, len, err);
-}
 
 /* The first list of a struct pid is that of the one task with that number (PIDTYPE_PID). */
 static bool pid_visit(void *context, uint64_t index, vmi_gva pid)
@@ -45,8 +34,8 @@ static bool pid_visit(void *context, uint64_t index, vmi_gva pid)
 	struct vmi_error err;
 	vmi_gva first;
 
-	if (os_pointer(walk->os, pid + walk->fields->tasks.offset, &first, &err)) {
-		os_problem(walk->os, "process number %" PRIu64 ": %s", index, err.text);
+	if (os_pointer(walk->array.os, pid + walk->fields->tasks.offset, &first, &err)) {
+		os_problem(walk->array.os, "process number %" PRIu64 ": %s", index, err.text);
 		return true;
 	}
 	/* None when the number lives on as that of a group or session only. */
@@ -57,7 +46,7 @@ static void node_lost(void *context, vmi_gva node, const char *why)
 {
 	struct pid_walk *walk = context;
 
-	os_problem(walk->os, "the table of process numbers, at 0x%" PRIx64 ": %s", node, why);
+	os_problem(walk->array.os, "the table of process numbers, at 0x%" PRIx64 ": %s", node, why);
 }
 
 enum vmi_status pid_walk(struct vmi_os *os, uint64_t first, uint64_t last,
@@ -66,7 +55,12 @@ enum vmi_status pid_walk(struct vmi_os *os, uint64_t first, uint64_t last,
 {
 	struct pid_fields fields;
 	const struct task_fields *task;
-	struct pid_walk walk = {os, &fields, 0, visit, context};
+	struct pid_walk walk = {
+		.array = {os, NODES_MAX, pid_visit, node_lost},
+		.fields = &fields,
+		.visit = visit,
+		.context = context,
+	};
 	vmi_gva name_space = 0, head = 0;
 	enum vmi_status st = task_fields(os, &task, err);
 
@@ -79,18 +73,5 @@ enum vmi_status pid_walk(struct vmi_os *os, uint64_t first, uint64_t last,
 	if (st)
 		return st;
 	walk.task_link = task->pid_link.offset;
-	struct xarray array = {
-		.pointer_size = os->kernel.pointer_size,
-		.slot_count = (unsigned)(fields.slots.size / os->kernel.pointer_size),
-		.shift_offset = fields.shift.offset,
-		.slots_offset = fields.slots.offset,
-		.nodes_max = NODES_MAX,
-		.node_mark = struct_size(os, "xa_node") ? 2 : 1,
-		.read = node_read,
-		.visit = pid_visit,
-		.lost = node_lost,
-		.context = &walk,
-	};
-	xarray_walk(&array, head, first, last);
-	return VMI_OK;
+	return xarray_walk_kernel(&walk.array, head, first, last, err);
 }
