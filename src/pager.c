@@ -11,6 +11,11 @@ void vmi_pager_set(struct vmi *vm, const struct vmi_pager *pager)
 	vm->pager = pager ? *pager : (struct vmi_pager){0};
 }
 
+const struct vmi_pager *vmi_pager(const struct vmi *vm)
+{
+	return vm->pager.read ? &vm->pager : NULL;
+}
+
 enum vmi_status pager_read(struct vmi *vm, const struct vmi_space *space, uint64_t addr, void *buf,
 			   size_t len, size_t *done, struct vmi_error *err)
 {

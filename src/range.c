@@ -73,8 +73,8 @@ static void range_flat(struct vmi_range *range, vmi_gva gva, uint64_t end, enum 
 }
 
 /* What an entry makes of its piece of the space: a range of one entry. */
-static void range_of_entry(const struct x86_paging *paging, const struct place *place,
-			   struct vmi_range *range)
+static void range_of_entry(const struct vmi *vm, const struct x86_paging *paging,
+			   const struct place *place, struct vmi_range *range)
 {
 	enum vmi_status st = x86_judge(paging, place->level, place->entry);
 	uint64_t rights = x86_fold(paging, place->level, place->rights, place->entry);
@@ -85,11 +85,13 @@ static void range_of_entry(const struct x86_paging *paging, const struct place *
 	range->gpa = st ? 0 : x86_target(paging, place->level, place->entry);
 	range->access = st ? 0 : x86_access(rights);
 	range->user = st ? 0 : x86_user(rights);
+	range->paged = st == VMI_ERR_NOT_PRESENT && place->entry && vm->pager.read;
 }
 
 static bool range_continues(const struct vmi_range *range, const struct vmi_range *next)
 {
-	if (range->gva + range->size != next->gva || range->status != next->status)
+	if (range->gva + range->size != next->gva || range->status != next->status ||
+	    range->paged != next->paged || (range->paged && range->level != next->level))
 		return false;
 	return range->status ||
 	       (range->gpa + range->size == next->gpa && range->page_shift == next->page_shift &&
@@ -98,8 +100,8 @@ static bool range_continues(const struct vmi_range *range, const struct vmi_rang
 
 /* Go along the table while its entries continue the range; the sign bit flips half way up the top.
  */
-static void range_extend(const struct x86_paging *paging, const struct vmi_page *page,
-			 struct place place, struct vmi_range *range)
+static void range_extend(const struct vmi *vm, const struct x86_paging *paging,
+			 const struct vmi_page *page, struct place place, struct vmi_range *range)
 {
 	unsigned end = paging->index_mask[place.level] + 1u;
 
@@ -112,7 +114,7 @@ static void range_extend(const struct x86_paging *paging, const struct vmi_page 
 		if (!x86_judge(paging, place.level, place.entry) &&
 		    !x86_is_leaf(paging, place.level, place.entry))
 			return;
-		range_of_entry(paging, &place, &next);
+		range_of_entry(vm, paging, &place, &next);
 		if (!range_continues(range, &next))
 			return;
 		range->size += UINT64_C(1) << paging->shift[place.level];
@@ -162,7 +164,7 @@ static void range_step(struct vmi *vm, const struct x86_paging *paging, vmi_gva 
 			range->level = level_above(paging, place.level);
 		} else if (x86_judge(paging, place.level, place.entry) ||
 			   x86_is_leaf(paging, place.level, place.entry)) {
-			range_of_entry(paging, &place, range);
+			range_of_entry(vm, paging, &place, range);
 		} else {
 			cache_put(vm->cache, &page);
 			place.rights = x86_fold(paging, place.level, place.rights, place.entry);
@@ -172,7 +174,7 @@ static void range_step(struct vmi *vm, const struct x86_paging *paging, vmi_gva 
 		range->gva = gva & ~(span - 1);
 		range->size = span;
 		if (!st)
-			range_extend(paging, &page, place, range);
+			range_extend(vm, paging, &page, place, range);
 		cache_put(vm->cache, &page);
 		return;
 	}

@@ -403,6 +403,9 @@ struct vmi_range {
 	uint8_t page_shift;
 	uint8_t access;
 	uint8_t user;
+	/** A hole of one level in which entries are not zero, and the handle has a pager: see
+	 * struct vmi_pager. */
+	uint8_t paged;
 };
 
 /** An iterator over ranges, on your stack. Its members are private. */
@@ -492,6 +495,8 @@ struct vmi_pager {
 
 /** The handle's pager, which is copied; NULL: none, as at first, and as in a clone. */
 VMI_API void vmi_pager_set(struct vmi *vm, const struct vmi_pager *pager);
+/** The one it has, or NULL. Borrowed until the next is set. */
+VMI_API const struct vmi_pager *vmi_pager(const struct vmi *vm);
 
 /** A member of a guest structure. */
 struct vmi_field {

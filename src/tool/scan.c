@@ -205,14 +205,34 @@ static void *work(void *context)
 	return NULL;
 }
 
-/* A handle for each worker: fewer than asked for where the target allows no more. */
-static unsigned clone_handles(struct cli *cli, struct scan_worker *workers, unsigned count)
+/* Who knows the pages that a space lacks asks cli->vm: one worker at a time. */
+static enum vmi_status page_read(void *context, const struct vmi_space *space, vmi_gva gva,
+				 const struct vmi_translation *why, void *page,
+				 struct vmi_error *err)
 {
-	for (unsigned i = 0; i < count && count > 1; i++)
+	struct scan *scan = context;
+	const struct vmi_pager *pager = vmi_pager(scan->cli->vm);
+
+	pthread_mutex_lock(&scan->lock);
+	enum vmi_status status = pager->read(pager->context, space, gva, why, page, err);
+	pthread_mutex_unlock(&scan->lock);
+	return status;
+}
+
+/* A handle for each worker: fewer than asked for where the target allows no more. */
+static unsigned clone_handles(struct scan *scan, struct scan_worker *workers, unsigned count)
+{
+	struct cli *cli = scan->cli;
+	const struct vmi_pager locked = {.read = page_read, .context = scan};
+
+	for (unsigned i = 0; i < count && count > 1; i++) {
 		if (vmi_clone(cli->vm, &workers[i].vm, NULL)) {
 			workers[i].vm = NULL;
 			count = i;
+		} else if (vmi_pager(cli->vm)) {
+			vmi_pager_set(workers[i].vm, &locked);
 		}
+	}
 	if (count > 1)
 		return count;
 	if (workers[0].vm)
@@ -285,7 +305,7 @@ enum cli_status scan_run(struct cli *cli, const struct vmi_space *space, const s
 	unit_begin(&scan.units, cli->vm, space, ops->margin);
 	progress_begin(&cli->progress, ops->what, space ? 0 : vmi_info(cli->vm)->memory_bytes);
 	out_flush(&cli->out);
-	bool good = run_workers(&scan, workers, clone_handles(cli, workers, count));
+	bool good = run_workers(&scan, workers, clone_handles(&scan, workers, count));
 	free(workers);
 	if (scan.error)
 		cli->out.error = scan.error;

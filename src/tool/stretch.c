@@ -6,7 +6,7 @@
 void piece_begin(struct piece_iter *iter, struct vmi *vm, const struct vmi_space *space,
 		 uint64_t first, uint64_t last)
 {
-	*iter = (struct piece_iter){.vm = vm, .virtual = space != NULL, .at = first, .last = last};
+	*iter = (struct piece_iter){.vm = vm, .space = space, .at = first, .last = last};
 	if (space)
 		vmi_range_begin(&iter->ranges, vm, space, first, last);
 }
@@ -42,14 +42,22 @@ static enum vmi_status physical_next(struct piece_iter *iter, struct piece *piec
 	return VMI_OK;
 }
 
-/* The next range that is mapped, as far as it was asked for. */
+/* Pages may be known of a hole, and tables that are entries of tables are no pages. */
+static bool may_be_read(const struct vmi_range *range)
+{
+	enum { LEVEL_HUGE = 2 };
+
+	return range->status == VMI_OK || (range->paged && range->level <= LEVEL_HUGE);
+}
+
+/* The next range that may be read, as far as it was asked for. */
 static enum vmi_status range_next(struct piece_iter *iter, struct vmi_error *err)
 {
 	enum vmi_status status;
 
 	do {
 		status = vmi_range_next(&iter->ranges, &iter->range, err);
-	} while (!status && iter->range.status != VMI_OK);
+	} while (!status && !may_be_read(&iter->range));
 	if (status) {
 		iter->range.size = 0;
 		return status;
@@ -67,6 +75,29 @@ static enum vmi_status range_next(struct piece_iter *iter, struct vmi_error *err
 	return VMI_OK;
 }
 
+/* The next pages of a hole that somebody knows all the same; false: there are none. */
+static bool paged_next(struct piece_iter *iter, struct piece *piece)
+{
+	struct vmi_range *hole = &iter->range;
+	uint8_t byte;
+
+	*piece = (struct piece){.addr = hole->gva};
+	while (hole->size) {
+		uint64_t left = VMI_PAGE_SIZE - hole->gva % VMI_PAGE_SIZE;
+		bool known =
+			!vmi_read_bytes(iter->vm, iter->space, hole->gva, &byte, 1, NULL, NULL);
+
+		if (!known && piece->size)
+			break;
+		left = left < hole->size ? left : hole->size;
+		hole->gva += left;
+		hole->size -= left;
+		piece->size += known ? left : 0;
+		piece->addr += known ? 0 : left;
+	}
+	return piece->size != 0;
+}
+
 static enum vmi_status virtual_next(struct piece_iter *iter, struct piece *piece,
 				    struct vmi_error *err)
 {
@@ -78,6 +109,11 @@ static enum vmi_status virtual_next(struct piece_iter *iter, struct piece *piece
 			enum vmi_status status = range_next(iter, err);
 			if (status)
 				return status;
+		}
+		if (range->status) {
+			if (paged_next(iter, piece))
+				return VMI_OK;
+			continue;
 		}
 		enum vmi_status status = vmi_run_next(iter->vm, range->gpa, &run, err);
 		if (status && status != VMI_END)
@@ -101,7 +137,7 @@ enum vmi_status piece_next(struct piece_iter *iter, struct piece *piece, struct 
 {
 	if (iter->ended)
 		return VMI_END;
-	return iter->virtual ? virtual_next(iter, piece, err) : physical_next(iter, piece, err);
+	return iter->space ? virtual_next(iter, piece, err) : physical_next(iter, piece, err);
 }
 
 void unit_begin(struct unit_iter *iter, struct vmi *vm, const struct vmi_space *space,

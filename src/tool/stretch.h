@@ -14,11 +14,11 @@ struct piece {
 
 struct piece_iter {
 	struct vmi *vm;
-	bool virtual;
 	bool ended;
-	uint64_t at, last; /* physical: from where on; virtual: within the range */
+	uint64_t at, last;             /* physical: from where on; virtual: within the range */
+	const struct vmi_space *space; /* borrowed */
 	struct vmi_range_iter ranges;
-	struct vmi_range range; /* mapped, being cut into pieces; size 0: none */
+	struct vmi_range range; /* mapped or paged, being cut into pieces; size 0: none */
 };
 
 /* From `first` to `last`, both included. */
