@@ -9,6 +9,9 @@
  * in its memory, so no profile and no debug package are needed; where a kernel has been built
  * without them, files can stand in.
  *
+ * While an os is open it is the pager of its handle: reads of a process's space have pages that are
+ * not there, but in zram, in a frame of the swap cache or hidden: see vmi_absent_read().
+ *
  * Lists are snapshots: made by one call, owned, ended by the function that the list names. What is
  * damaged or was torn by a guest that ran while it was copied is told to the `problem` function of
  * the options, and the rest of the list goes on; every walk is bounded, whatever the guest's
@@ -311,14 +314,13 @@ VMI_API VMI_CHECKED enum vmi_status vmi_absent_page(struct vmi_os *os,
 						    struct vmi_error *err);
 
 /**
- * What such a page holds, where that is in memory all the same: hidden, being moved, in zram, or
- * zeros that swap only noted down. `bytes` are VMI_PAGE_SIZE. An os is the pager of its handle from
- * vmi_os_open() to vmi_os_close(), so that all that reads a process's space has these pages, too.
+ * What such a page holds, where that is in memory all the same: hidden, being moved, in zram, in a
+ * frame of the swap cache, or zeros that swap only noted down. `bytes` are VMI_PAGE_SIZE.
  *
  * VMI_ERR_NOT_FOUND    nothing was there, or it is in a swap device or file
  * VMI_ERR_NOT_PRESENT  its slot in zram is free, or zram has written it to a disk
- * VMI_ERR_UNSUPPORTED  it is packed by a compressor that is not supported, or this kernel does not
- *                      tell the types of its modules
+ * VMI_ERR_UNSUPPORTED  it is packed by what is not supported, or this kernel does not tell the
+ *                      types of its modules
  * VMI_ERR_CORRUPT      what leads to it does not fit together, as when it was just moved
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_absent_read(struct vmi_os *os, vmi_gva gva,
