@@ -312,6 +312,24 @@ class Files(Base):
         self.assertEqual(content(self.out)[:4], b"\x7fELF")
         self.assertEqual(os.listdir(self.dir), ["out"])
 
+    def test_quiet(self):
+        """Only what goes wrong is said; --json is an answer that was asked for."""
+        def said(*options):
+            result = run("convert", self.image, "-o", self.out, "-f", "--format", "raw", *options)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return result.stdout, result.stderr
+
+        out, err = said()
+        self.assertIn(" of memory; ", out)
+        self.assertIn("note: raw images hold no registers", err)
+        self.assertEqual(said("--quiet"), ("", ""))
+        self.assertGreater(os.path.getsize(self.out), 0)
+        out, err = said("--quiet", "--json")
+        self.assertEqual((json.loads(out)["format"], err), ("raw", ""))
+        result = run("convert", self.image, "-o", self.out, "--quiet")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("exists; --force replaces it", result.stderr)
+
     def test_no_room(self):
         def limit():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

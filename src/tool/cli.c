@@ -46,6 +46,17 @@ void cli_say(struct cli *cli, const char *format, ...)
 	va_end(args);
 }
 
+void cli_note(struct cli *cli, const char *format, ...)
+{
+	va_list args;
+
+	if (cli_option(cli, OPT_QUIET))
+		return;
+	va_start(args, format);
+	say(cli, format, args);
+	va_end(args);
+}
+
 enum cli_status cli_usage(struct cli *cli, const char *format, ...)
 {
 	va_list args;

@@ -86,6 +86,8 @@ static inline const char *cli_driver(const struct cli *cli)
 
 /* A sentence on standard error, behind the program's name. Any thread. */
 void cli_say(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of what is no trouble: --quiet silences it. */
+void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same, for wrong usage. */
 enum cli_status cli_usage(struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -14,11 +14,11 @@ static enum cli_status convert(struct image *image)
 		status = image_write(image);
 	bool kept = !status;
 	status = image_keep(image, status);
-	if (!kept || image->file.error)
+	if (!kept || !image_is_reported(image))
 		return status;
 	if (!image->format->notes && vmi_info(cli->vm)->vcpus)
-		cli_say(cli, "note: %s images hold no registers; elf and kdump do",
-			image->format->name);
+		cli_note(cli, "note: %s images hold no registers; elf and kdump do",
+			 image->format->name);
 	if (!cli->out.json) {
 		image_report_text(image);
 		out_format(&cli->out, "; %.3f s\n", (double)(clock_ns() - begun) / 1e9);

@@ -36,7 +36,7 @@ static enum cli_status snapshot(struct image *image)
 	enum cli_status status = take(image, &paused);
 	bool kept = !status;
 	status = image_keep(image, status);
-	if (!kept || image->file.error)
+	if (!kept || !image_is_reported(image))
 		return status;
 	if (!cli->out.json) {
 		image_report_text(image);
