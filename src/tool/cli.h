@@ -39,7 +39,7 @@ struct command {
 	enum cli_status (*run)(struct cli *cli);
 };
 
-/** One of the programs: its commands, and how it gets a handle. */
+/** One of the programs: what it adds to the commands of both, and how it gets a handle. */
 struct program {
 	const char *name;
 	const char *summary;
