@@ -168,6 +168,28 @@ static void test_ring_torn(void **state)
 	assert_non_null(strstr(decode(&ring, 0).problem, "another record"));
 }
 
+/* Texts that lie over one another could be any number of times what the ring has bytes. */
+static void test_ring_overlaps(void **state)
+{
+	const size_t info = mk_ring_layout(8).info.size;
+	size_t total = 0;
+	struct mk_ring ring;
+
+	(void)state;
+	mk_ring_init(&ring, 8);
+	for (unsigned i = 0; i < MK_COUNT; i++) {
+		unsigned place = mk_ring_add(&ring, "text");
+		mk_ring_lpos(&ring, place, ring.record[place].begin, ring.record[place].begin + 80);
+		ring.bytes[MK_INFOS + place * info + 16] = 72;
+	}
+	struct view v = decode(&ring, 0);
+	for (unsigned i = 0; i < v.count; i++)
+		total += v.record[i].length;
+	assert_in_range(total, MK_SIZE - 72, MK_SIZE);
+	assert_int_equal(v.problems, 2);
+	assert_non_null(strstr(v.problem, "the rest of the kernel's log is left aside"));
+}
+
 static void test_ring_refused(void **state)
 {
 	struct mk_ring ring;
@@ -295,10 +317,11 @@ static void test_log_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ring_wraps),   cmocka_unit_test(test_ring_members),
-		cmocka_unit_test(test_ring_states),  cmocka_unit_test(test_ring_torn),
-		cmocka_unit_test(test_ring_refused), cmocka_unit_test(test_log),
-		cmocka_unit_test(test_log_wide),     cmocka_unit_test(test_log_refused),
+		cmocka_unit_test(test_ring_wraps),    cmocka_unit_test(test_ring_members),
+		cmocka_unit_test(test_ring_states),   cmocka_unit_test(test_ring_torn),
+		cmocka_unit_test(test_ring_refused),  cmocka_unit_test(test_log),
+		cmocka_unit_test(test_ring_overlaps), cmocka_unit_test(test_log_wide),
+		cmocka_unit_test(test_log_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
