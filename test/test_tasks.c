@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks of a kernel that the test puts together: whole, hidden, torn. */
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
 
 #include "os_guest.h"
 
@@ -532,6 +537,39 @@ static void test_options(void **state)
 	vmi_os_close(os);
 }
 
+/* Names of files are the caller's only as long as the call lasts. */
+static void test_sources(void **state)
+{
+	struct kernel *k = *state;
+	char btf[] = "/tmp/vmi-btf.XXXXXX", map[] = "/tmp/vmi-map.XXXXXX";
+	struct vmi_os_options options = {.size = sizeof(options), .btf = btf, .system_map = map};
+	const struct vmi_os_info *info;
+	struct vmi_symbol symbol;
+	struct vmi_error err;
+	struct vmi_os *os;
+	size_t cursor = 0;
+	uint32_t len;
+
+	int btf_fd = mkstemp(btf), map_fd = mkstemp(map);
+	const void *bytes = btf__raw_data(k->guest.btf, &len);
+	assert_true(btf_fd >= 0 && map_fd >= 0);
+	assert_int_equal(write(btf_fd, bytes, len), len);
+	while (!vmi_symbol_next(k->guest.os, &cursor, &symbol) && !symbol.module)
+		dprintf(map_fd, "%" PRIx64 " %c %s\n", symbol.gva, symbol.type, symbol.name);
+	close(btf_fd);
+	close(map_fd);
+	enum vmi_status st = vmi_os_open(&os, k->guest.vm, &options, &err);
+	unlink(btf);
+	unlink(map);
+	CHECK_OK(st);
+	memset(btf + 5, 'x', 3);
+	memset(map + 5, 'x', 3);
+	info = vmi_os_info(os);
+	assert_memory_equal(info->types_source, "/tmp/vmi-btf.", 13);
+	assert_memory_equal(info->symbols_source, "/tmp/vmi-map.", 13);
+	vmi_os_close(os);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* The memory of that kernel for tests of the programs; task 40 has some of its own. */
@@ -561,6 +599,7 @@ int main(int argc, char **argv)
 		TEST(test_threads), TEST(test_processes), TEST(test_hidden),     TEST(test_circle),
 		TEST(test_torn),    TEST(test_freed),     TEST(test_table_torn), TEST(test_find),
 		TEST(test_names),   TEST(test_arguments), TEST(test_space),      TEST(test_options),
+		TEST(test_sources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,9 @@ static enum vmi_status types_load(struct vmi_os *os, struct vmi_error *err)
 static enum vmi_status types_from_file(struct vmi_os *os, const char *path, struct vmi_error *err)
 {
 #if defined(VMI_WITH_BPF) && defined(VMI_WITH_ELF)
-	os->info.types_source = path;
+	os->info.types_source = os->types_path = strdup(path);
+	if (!os->types_path)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
 	return types_of_file(path, &os->types, err);
 #else
 	(void)os;
@@ -166,8 +168,9 @@ static enum vmi_status find(struct vmi_os *os, const struct vmi_os_options *opti
 	if (!st || st == VMI_END)
 		st = kernel_find(&os->kernel, os->vm, options->space, is_linked ? &linked : NULL,
 				 err);
-	if (!st)
-		os->info.symbols_source = is_linked ? path : "kallsyms";
+	os->info.symbols_source = is_linked ? os->symbols_path = strdup(path) : "kallsyms";
+	if (!st && !os->info.symbols_source)
+		st = vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
 	else if (st == VMI_ERR_NOT_FOUND && is_linked)
 		st = vmi_wrap(err, st, "%s", path);
 	symbols_deinit(&linked);
@@ -190,14 +193,11 @@ enum vmi_status vmi_os_open(struct vmi_os **out, struct vmi *vm, const struct vm
 	os->problem = options->problem;
 	os->problem_context = options->problem_context;
 	enum vmi_status st = find(os, options, err);
-	if (st) {
-		free(os);
-		return st;
-	}
-	info_fill(os);
-	if (options->btf || options->vmlinux)
+	if (!st)
+		info_fill(os);
+	if (!st && (options->btf || options->vmlinux))
 		st = types_from_file(os, options->btf ? options->btf : options->vmlinux, err);
-	else if (types_load(os, &os->no_types) == VMI_ERR_NOMEM)
+	else if (!st && types_load(os, &os->no_types) == VMI_ERR_NOMEM)
 		st = vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
 	if (st) {
 		vmi_os_close(os);
@@ -218,6 +218,8 @@ void vmi_os_close(struct vmi_os *os)
 	modules_types_destroy(os->modules_types);
 	types_destroy(os->types);
 	kernel_deinit(&os->kernel);
+	free(os->symbols_path);
+	free(os->types_path);
 	free(os);
 }
 
