@@ -453,6 +453,17 @@ static void test_mounts(void **state)
 	assert_int_equal(list.mount[1].parent, 1);
 	vmi_mount_list_free(&list);
 
+	/* What a file that is gone now is mounted on has its name still, as the kernel shows it. */
+	put(kernel, kernel->above + M_MNT, kernel->file_entry);
+	put(kernel, kernel->file_entry + D_HASHED, 0);
+	CHECK_OK(vmi_mounts(kernel->guest.os, &kernel->task, &list, &err));
+	assert_int_equal(kernel->guest.problems, 0);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.mount[1].target, "/mnt");
+	assert_string_equal(list.mount[1].root, "/file");
+	vmi_mount_list_free(&list);
+	put(kernel, kernel->above + M_MNT, kernel->mnt_root);
+
 	/* A task whose root is /mnt sees but that. */
 	put(kernel, kernel->fs, kernel->above + M_MNT);
 	put(kernel, kernel->fs + WORD, kernel->mnt_root);

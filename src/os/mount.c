@@ -195,15 +195,14 @@ static enum vmi_status mount_fill(struct walk *walk, struct vmi_mount *mount, vm
 	uint64_t flags = field_get(&f->flags, bytes, sizeof(bytes));
 	if (f->list.is_there && flags & MNT_CURSOR)
 		return VMI_END;
-	struct path path = {gva + walk->paths.mnt.offset,
-			    field_get(&f->root, bytes, sizeof(bytes))};
-	st = path_name(&walk->paths, &path, &walk->text, err);
+	st = mount_name(&walk->paths, gva, &walk->text, err);
 	if (!st && walk->text.is_outside)
 		return VMI_END;
 	if (!st)
 		st = keep_path(walk, &mount->target, err);
 	if (!st)
-		st = dentry_name(&walk->paths, path.dentry, &walk->text, err);
+		st = dentry_name(&walk->paths, field_get(&f->root, bytes, sizeof(bytes)),
+				 &walk->text, err);
 	if (!st)
 		st = keep_path(walk, &mount->root, err);
 	if (!st)
