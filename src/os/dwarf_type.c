@@ -231,25 +231,48 @@ static int base_make(struct maker *m, Dwarf_Die *die, const char *name)
 	}
 }
 
+/* False: it is no enumerator. Compilers give values a sign in forms that say so only. */
+static bool enumerator_value(Dwarf_Die *die, int64_t *value, bool *is_negative)
+{
+	Dwarf_Attribute attribute;
+
+	if (dwarf_tag(die) != DW_TAG_enumerator || !dwarf_attr(die, DW_AT_const_value, &attribute))
+		return false;
+	unsigned form = dwarf_whatform(&attribute);
+	bool is_signed = form == DW_FORM_sdata || form == DW_FORM_implicit_const;
+	if (is_signed ? dwarf_formsdata(&attribute, value)
+		      : dwarf_formudata(&attribute, (uint64_t *)value))
+		return false;
+	*is_negative = is_signed && *value < 0;
+	return true;
+}
+
+static bool has_negative(Dwarf_Die *die)
+{
+	Dwarf_Die child;
+	int64_t value;
+	bool is = false;
+
+	for (int more = dwarf_child(die, &child); !more && !is;
+	     more = dwarf_siblingof(&child, &child))
+		enumerator_value(&child, &value, &is);
+	return is;
+}
+
 static int enum_make(struct maker *m, Dwarf_Die *die, const char *name)
 {
 	uint64_t size = dwarf_hasattr(die, DW_AT_declaration) ? 4 : size_of(die);
 	bool wide = size > 4;
 	Dwarf_Die child;
-	int id = wide ? btf__add_enum64(m->btf, name, (uint32_t)size, false)
+	int64_t value;
+	bool is_negative;
+	int id = wide ? btf__add_enum64(m->btf, name, (uint32_t)size, has_negative(die))
 		      : btf__add_enum(m->btf, name, (uint32_t)size);
 
 	for (int more = id < 0 ? 1 : dwarf_child(die, &child); !more;
 	     more = dwarf_siblingof(&child, &child)) {
-		Dwarf_Attribute attribute;
-		Dwarf_Sword value;
-
-		if (dwarf_tag(&child) != DW_TAG_enumerator ||
-		    !dwarf_attr(&child, DW_AT_const_value, &attribute) ||
-		    dwarf_formsdata(&attribute, &value))
+		if (!enumerator_value(&child, &value, &is_negative))
 			continue;
-		if (!wide && value > INT32_MAX)
-			value = (int32_t)(uint32_t)value;
 		int st = wide ? btf__add_enum64_value(m->btf, name_of(&child), (uint64_t)value)
 			      : btf__add_enum_value(m->btf, name_of(&child), value);
 		if (st)
