@@ -84,13 +84,14 @@ static void parts_get(const struct module_fields *fields, const uint8_t *bytes,
 			 field_get(&fields->init_size, bytes, size));
 		return;
 	}
-	for (uint64_t at = 0; at + fields->mem_size.size <= fields->mem.size;
-	     at += fields->mem_size.size) {
+	uint64_t count = fields->mem.size / fields->mem_size.size;
+	for (unsigned i = 0; i < count && i < MODULE_PARTS; i++) {
+		uint64_t at = fields->mem.offset + i * fields->mem_size.size;
 		struct field base = fields->base, bytes_of = fields->mem_bytes;
 
-		base.offset += fields->mem.offset + at;
-		bytes_of.offset += fields->mem.offset + at;
-		if (!at) /* MOD_TEXT of enum mod_mem_type is the first */
+		base.offset += at;
+		bytes_of.offset += at;
+		if (!i) /* MOD_TEXT of enum mod_mem_type is the first */
 			module->info.base = field_get(&base, bytes, size);
 		part_add(module, field_get(&base, bytes, size), field_get(&bytes_of, bytes, size));
 	}
@@ -205,6 +206,9 @@ enum vmi_status os_modules(struct vmi_os *os, struct modules **modules, struct v
 			free(own);
 			return st;
 		}
+		/* Theirs lie in memory, each module's elsewhere, and are read, sought and kept. */
+		uint64_t memory = vmi_info(os->vm)->memory_bytes;
+		own->left = memory < UINT64_MAX / 4 ? 4 * memory : UINT64_MAX;
 		os->modules = own;
 	}
 	*modules = os->modules;
