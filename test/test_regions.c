@@ -474,6 +474,25 @@ static void test_mounts(void **state)
 	vmi_mount_list_free(&list);
 }
 
+/* A list that runs in a circle: what is in it is told once, and what it can be reached from. */
+static void test_mounts_in_circles(void **state)
+{
+	struct kernel *kernel = *state;
+	struct vmi_mount_list list;
+	struct vmi_error err;
+
+	put(kernel, kernel->above + M_LIST, kernel->above + M_LIST);
+	CHECK_OK(vmi_mounts(kernel->guest.os, &kernel->task, &list, &err));
+	assert_int_equal(kernel->guest.problems, 1);
+	assert_non_null(strstr(kernel->guest.problem, "the list of mounts runs in a circle"));
+	assert_int_equal(list.count, 2);
+	vmi_mount_list_free(&list);
+	put(kernel, kernel->above + M_LIST, kernel->below + M_LIST);
+	CHECK_OK(vmi_mounts(kernel->guest.os, &kernel->task, &list, &err));
+	assert_int_equal(list.count, 2);
+	vmi_mount_list_free(&list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +501,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_torn_names, make, drop),
 		cmocka_unit_test_setup_teardown(test_files, make, drop),
 		cmocka_unit_test_setup_teardown(test_mounts, make, drop),
+		cmocka_unit_test_setup_teardown(test_mounts_in_circles, make, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

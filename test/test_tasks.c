@@ -310,6 +310,19 @@ static void test_circle(void **state)
 	assert_non_null(strstr(k->guest.problem, "the list of threads of process 40"));
 }
 
+/* Processes that share a list of threads do not have it walked for each of them. */
+static void test_shared_threads(void **state)
+{
+	struct kernel *k = *state;
+	uint64_t signal;
+
+	memcpy(&signal, os_guest_at(&k->guest, k->task[2] + T_SIGNAL), 8);
+	put64(k, k->task[5] + T_SIGNAL, signal);
+	check_all(k, SIZE_MAX);
+	assert_int_equal(k->guest.problems, 1);
+	assert_non_null(strstr(k->guest.problem, "the list of threads of process 63 leads to"));
+}
+
 /* The table is gone and the list is torn: its other end still leads to all behind the tear. */
 static void test_torn(void **state)
 {
@@ -596,10 +609,11 @@ int main(int argc, char **argv)
 		return write_image(argv[1]);
 
 	const struct CMUnitTest tests[] = {
-		TEST(test_threads), TEST(test_processes), TEST(test_hidden),     TEST(test_circle),
-		TEST(test_torn),    TEST(test_freed),     TEST(test_table_torn), TEST(test_find),
-		TEST(test_names),   TEST(test_arguments), TEST(test_space),      TEST(test_options),
-		TEST(test_sources),
+		TEST(test_threads),    TEST(test_processes),      TEST(test_hidden),
+		TEST(test_circle),     TEST(test_torn),           TEST(test_freed),
+		TEST(test_table_torn), TEST(test_find),           TEST(test_names),
+		TEST(test_arguments),  TEST(test_space),          TEST(test_options),
+		TEST(test_sources),    TEST(test_shared_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,13 +242,13 @@ static enum vmi_status mount_take(struct walk *walk, vmi_gva gva, struct vmi_err
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-static enum list_answer list_visit(void *context, vmi_gva node)
+static bool list_visit(void *context, vmi_gva node)
 {
 	struct walk *walk = context;
 	struct vmi_error err;
 
 	walk->status = mount_take(walk, node - walk->fields.link.offset, &err);
-	return walk->status ? LIST_STOP : LIST_ON;
+	return !walk->status;
 }
 
 static enum vmi_status list_take(struct walk *walk, vmi_gva head, struct vmi_error *err)
@@ -261,8 +261,10 @@ static enum vmi_status list_take(struct walk *walk, vmi_gva head, struct vmi_err
 		.context = walk,
 	};
 
-	list_walk(walk->os, &circle);
-	return walk->status ? vmi_fail(err, walk->status, "out of memory for mounts") : VMI_OK;
+	enum vmi_status st = list_walk(walk->os, &circle, err);
+	if (!st && walk->status)
+		st = vmi_fail(err, walk->status, "out of memory for mounts");
+	return st;
 }
 
 static enum vmi_status tree_take(struct walk *walk, vmi_gva node, unsigned depth,
