@@ -22,10 +22,14 @@ static enum cli_status task_by_pid(struct cli *cli, struct vmi_os *os, struct vm
 	return status == VMI_ERR_NOT_FOUND ? CLI_USAGE : failed;
 }
 
-/* The kernel keeps 15 characters of a name. */
+/* The kernel keeps 15 characters of a name, but of some of its own threads all. */
 static bool is_called(const struct vmi_task *task, const char *name)
 {
-	return !strncmp(task->comm, name, sizeof(task->comm) - 1);
+	enum { KEPT = 15 };
+
+	if (strlen(name) > KEPT && strlen(task->comm) == KEPT && !(task->flags & VMI_TASK_KERNEL))
+		return !strncmp(task->comm, name, KEPT);
+	return !strcmp(task->comm, name);
 }
 
 static void say_candidates(struct cli *cli, const struct vmi_task_list *list, const char *name)
