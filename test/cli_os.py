@@ -110,6 +110,8 @@ class Os(Case):
         self.dump("maps", "--pid", 40, "--root", 0x1000, status=2)
         self.assertIn("/nonexistent", self.dump("ps", "--btf", "/nonexistent", status=1)[1])
         self.assertEqual(self.dump("vmas", "--pid", 2)[0], [])  # a kernel thread
+        for command in ("vmas", "files", "sockets", "mounts"):
+            self.assertIn("--pid 40", self.dump(command, 40, status=2)[1])
 
     def test_version_tells(self):
         result = subprocess.run([VMI_DUMP, "--version"], capture_output=True, check=True)

@@ -70,6 +70,7 @@ static enum cli_status run(struct cli *cli)
 const struct command command_convert = {
 	.name = "convert",
 	.args = "",
+	.must = "--output FILE",
 	.summary = "the same memory and registers in another format",
 	.help = "Write what the image holds into FILE, which appears when it is complete, or not at\n"
 		"all. elf and kdump hold every register that the image has, and what it left out;\n"

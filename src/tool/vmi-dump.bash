@@ -38,7 +38,7 @@ _vmi_dump()
 		return
 		;;
 	--driver)
-		COMPREPLY=($(compgen -W "avml elf kdump lime qemu-migration raw vmware windows" -- "$cur"))
+		COMPREPLY=($(compgen -W "avml elf kdump lime qemu-migration raw vmware windows xen-core xen-save" -- "$cur"))
 		return
 		;;
 	--format)
