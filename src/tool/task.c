@@ -81,7 +81,15 @@ enum cli_status cli_process(struct cli *cli, struct vmi_os *os, struct vmi_task 
 	return cli_option(cli, OPT_PID) ? task_by_pid(cli, os, task) : task_by_name(cli, os, task);
 }
 
-enum cli_status for_each_process(struct cli *cli,
+static void print_head(struct cli *cli, const char *head)
+{
+	if (!head || cli->out.json)
+		return;
+	out_string(&cli->out, head);
+	out_line_end(&cli->out);
+}
+
+enum cli_status for_each_process(struct cli *cli, const char *head,
 				 enum vmi_status (*each)(struct cli *cli, struct vmi_os *os,
 							 const struct vmi_task *task,
 							 struct vmi_error *err))
@@ -99,6 +107,7 @@ enum cli_status for_each_process(struct cli *cli,
 		failed = cli_process(cli, os, &task);
 		if (failed)
 			return failed;
+		print_head(cli, head);
 		enum vmi_status status = each(cli, os, &task, &err);
 		return status ? cli_failure(cli, status, &err) : cli_os_end(cli);
 	}
@@ -106,6 +115,7 @@ enum cli_status for_each_process(struct cli *cli,
 	if (status)
 		return cli_failure(cli, status, &err);
 	failed = CLI_DELIVERED;
+	print_head(cli, head);
 	for (size_t i = 0; i < list.count && !cli->out.error; i++) {
 		status = each(cli, os, &list.task[i], &err);
 		if (status)
