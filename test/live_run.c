@@ -59,8 +59,7 @@ static enum cli_status fake_open_cli(struct cli *cli)
 }
 
 static const struct command *const commands[] = {
-	&command_list,    &command_info,     &command_regs,  &command_read,
-	&command_monitor, &command_snapshot, &command_reset, NULL,
+	&command_list, &command_monitor, &command_snapshot, &command_reset, NULL,
 };
 
 static const struct program program = {

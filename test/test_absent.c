@@ -13,7 +13,7 @@ static const struct absent_rules rules_32 = {
 	.swap_types = 27,
 	.migration_first = 28,
 	.migration_count = 3,
-	.frame_bits = 34,
+	.frame_bits = 20,
 };
 
 static struct vmi_absent_page decoded(const struct absent_rules *by, uint64_t entry, unsigned level)
@@ -66,6 +66,25 @@ static void test_migration(void **state)
 	}
 }
 
+/* Since 6.2 the two bits above the frame are marks; what memory a mode has tells where they are. */
+static void test_moved_32bit(void **state)
+{
+	struct absent_rules pae = rules, legacy = rules_32;
+	struct vmi_absent_page page;
+
+	(void)state;
+	pae.frame_bits = absent_frame_bits(VMI_MODE_PAE);
+	page = decoded(&pae, swap_entry(28, 0xabcdef | 3 << 24), 1);
+	assert_int_equal(page.why, VMI_ABSENT_MIGRATION);
+	assert_int_equal(page.gpa, 0xabcdef000);
+	legacy.frame_bits = absent_frame_bits(VMI_MODE_LEGACY);
+	page = decoded(&legacy, (0xabcdeu | 3u << 20) << 9 | 28u << 1, 1);
+	assert_int_equal(page.why, VMI_ABSENT_MIGRATION);
+	assert_int_equal(page.gpa, 0xabcde000);
+	assert_int_equal(absent_frame_bits(VMI_MODE_4LEVEL), 46 - 12);
+	assert_int_equal(absent_frame_bits(VMI_MODE_5LEVEL), 52 - 12);
+}
+
 static void test_protected(void **state)
 {
 	/* The frame is inverted, NX and flags are not. */
@@ -100,9 +119,8 @@ static void test_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_swap),
-		cmocka_unit_test(test_migration),
-		cmocka_unit_test(test_protected),
+		cmocka_unit_test(test_swap),        cmocka_unit_test(test_migration),
+		cmocka_unit_test(test_moved_32bit), cmocka_unit_test(test_protected),
 		cmocka_unit_test(test_nothing),
 	};
 

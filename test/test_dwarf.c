@@ -20,7 +20,9 @@ union dw_either {
 	uint8_t byte[8];
 };
 enum dw_colour { DW_RED = 3, DW_BLUE = -4 };
-enum dw_wide { DW_WIDE = 0x123456789a };
+enum dw_wide { DW_WIDE = 0x123456789a, DW_HIGHEST = 0x8000000000000000 };
+enum dw_wide_signed { DW_LEAST = -0x123456789a, DW_MOST = 200 };
+enum dw_byte { DW_BYTE = 200, DW_HALF = 50000, DW_WORD = 0xfffffff0 };
 struct dw_all;
 typedef enum dw_colour (*dw_call_t)(struct dw_all *, const char *, ...);
 struct dw_all {
@@ -38,6 +40,8 @@ struct dw_all {
 	union dw_either either[2][3];
 	enum dw_colour colour;
 	enum dw_wide wide;
+	enum dw_wide_signed wide_signed;
+	enum dw_byte byte;
 	dw_call_t call;
 	double number;
 	volatile long *const where;
@@ -126,9 +130,25 @@ static void test_bits_and_names(void **state)
 	CHECK_OK(types_member(types, type, 1, &member, &err));
 	assert_string_equal(member.name, "DW_BLUE");
 	assert_int_equal(member.value, -4);
+	/* However many bytes DWARF keeps a value in, its highest bit is no sign. */
+	CHECK_OK(types_find(types, "enum dw_byte", &type, &err));
+	static const int64_t values[] = {200, 50000, 0xfffffff0};
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_OK(types_member(types, type, i, &member, &err));
+		assert_int_equal(member.value, values[i]);
+	}
 	CHECK_OK(types_find(types, "enum dw_wide", &type, &err));
+	CHECK_OK(types_info(types, type, &info, &err));
+	assert_false(info.is_signed);
 	CHECK_OK(types_member(types, type, 0, &member, &err));
 	assert_int_equal(member.value, 0x123456789a);
+	CHECK_OK(types_find(types, "enum dw_wide_signed", &type, &err));
+	CHECK_OK(types_info(types, type, &info, &err));
+	assert_true(info.is_signed);
+	CHECK_OK(types_member(types, type, 1, &member, &err));
+	assert_int_equal(member.value, 200);
+	CHECK_OK(types_member(types, type, 0, &member, &err));
+	assert_int_equal(member.value, -0x123456789a);
 	/* A pointer to a structure leads to its definition. */
 	CHECK_OK(types_find(types, "struct dw_list", &type, &err));
 	CHECK_OK(types_path(types, type, "next", &member, &err));
@@ -169,7 +189,7 @@ static void test_refused(void **state)
 	fputs("no ELF file", file);
 	fclose(file);
 	symbols_init(&symbols);
-	CHECK_FAIL(types_of_dwarf(path, &types, &err), VMI_ERR_UNSUPPORTED, "DWARF");
+	CHECK_FAIL(types_of_dwarf(path, &types, &err), VMI_ERR_CORRUPT, "DWARF");
 	CHECK_FAIL(symbols_of_elf(&symbols, path, &err), VMI_ERR_CORRUPT, "no ELF file");
 	unlink(path);
 	CHECK_FAIL(types_of_dwarf(path, &types, &err), VMI_ERR_IO, "No such file");

@@ -2,6 +2,7 @@
 /* The kernel's log, of both kinds, in memory that this test writes as a kernel does. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -167,6 +168,28 @@ static void test_ring_torn(void **state)
 	assert_non_null(strstr(decode(&ring, 0).problem, "another record"));
 }
 
+/* Texts that lie over one another could be any number of times what the ring has bytes. */
+static void test_ring_overlaps(void **state)
+{
+	const size_t info = mk_ring_layout(8).info.size;
+	size_t total = 0;
+	struct mk_ring ring;
+
+	(void)state;
+	mk_ring_init(&ring, 8);
+	for (unsigned i = 0; i < MK_COUNT; i++) {
+		unsigned place = mk_ring_add(&ring, "text");
+		mk_ring_lpos(&ring, place, ring.record[place].begin, ring.record[place].begin + 80);
+		ring.bytes[MK_INFOS + place * info + 16] = 72;
+	}
+	struct view v = decode(&ring, 0);
+	for (unsigned i = 0; i < v.count; i++)
+		total += v.record[i].length;
+	assert_in_range(total, MK_SIZE - 72, MK_SIZE);
+	assert_int_equal(v.problems, 2);
+	assert_non_null(strstr(v.problem, "the rest of the kernel's log is left aside"));
+}
+
 static void test_ring_refused(void **state)
 {
 	struct mk_ring ring;
@@ -250,6 +273,31 @@ static void test_log(void **state)
 	assert_true(v.count <= 13);
 }
 
+/* A guest's types may say that a length has more than its 16 bits. */
+static void test_log_wide(void **state)
+{
+	enum { SIZE = 1 << 20, TEXT = 1 << 18 };
+	static const uint8_t header[MK_LOG_HEADER] = {[10] = TEXT >> 16, [14] = SIZE >> 17};
+	uint8_t *bytes = calloc(1, SIZE);
+	struct view v = {.bytes = bytes, .len = SIZE};
+	const struct printk_io io = {on_read, on_record, on_problem, &v, 8};
+	struct printk_log_layout layout = mk_log_layout();
+	struct printk_log_buffer buffer = {.size = SIZE, .next = SIZE / 2};
+	struct vmi_error err;
+
+	(void)state;
+	assert_non_null(bytes);
+	memcpy(bytes, header, sizeof(header));
+	layout.text_len = (struct field){.offset = 8, .size = 4, .is_there = true};
+	layout.len = (struct field){.offset = 12, .size = 4, .is_there = true};
+	layout.dict_len.is_there = false;
+	CHECK_OK(printk_log_decode(&io, &layout, &buffer, &err));
+	assert_int_equal(v.count, 0);
+	assert_int_equal(v.problems, 1);
+	assert_non_null(strstr(v.problem, "contradict"));
+	free(bytes);
+}
+
 static void test_log_refused(void **state)
 {
 	uint8_t bytes[64] = {0};
@@ -269,9 +317,10 @@ static void test_log_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ring_wraps),   cmocka_unit_test(test_ring_members),
-		cmocka_unit_test(test_ring_states),  cmocka_unit_test(test_ring_torn),
-		cmocka_unit_test(test_ring_refused), cmocka_unit_test(test_log),
+		cmocka_unit_test(test_ring_wraps),    cmocka_unit_test(test_ring_members),
+		cmocka_unit_test(test_ring_states),   cmocka_unit_test(test_ring_torn),
+		cmocka_unit_test(test_ring_refused),  cmocka_unit_test(test_log),
+		cmocka_unit_test(test_ring_overlaps), cmocka_unit_test(test_log_wide),
 		cmocka_unit_test(test_log_refused),
 	};
 

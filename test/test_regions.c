@@ -453,6 +453,17 @@ static void test_mounts(void **state)
 	assert_int_equal(list.mount[1].parent, 1);
 	vmi_mount_list_free(&list);
 
+	/* What a file that is gone now is mounted on has its name still, as the kernel shows it. */
+	put(kernel, kernel->above + M_MNT, kernel->file_entry);
+	put(kernel, kernel->file_entry + D_HASHED, 0);
+	CHECK_OK(vmi_mounts(kernel->guest.os, &kernel->task, &list, &err));
+	assert_int_equal(kernel->guest.problems, 0);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.mount[1].target, "/mnt");
+	assert_string_equal(list.mount[1].root, "/file");
+	vmi_mount_list_free(&list);
+	put(kernel, kernel->above + M_MNT, kernel->mnt_root);
+
 	/* A task whose root is /mnt sees but that. */
 	put(kernel, kernel->fs, kernel->above + M_MNT);
 	put(kernel, kernel->fs + WORD, kernel->mnt_root);
@@ -460,6 +471,25 @@ static void test_mounts(void **state)
 	assert_int_equal(list.count, 1);
 	assert_string_equal(list.mount[0].target, "/");
 	assert_int_equal(list.mount[0].id, 22);
+	vmi_mount_list_free(&list);
+}
+
+/* A list that runs in a circle: what is in it is told once, and what it can be reached from. */
+static void test_mounts_in_circles(void **state)
+{
+	struct kernel *kernel = *state;
+	struct vmi_mount_list list;
+	struct vmi_error err;
+
+	put(kernel, kernel->above + M_LIST, kernel->above + M_LIST);
+	CHECK_OK(vmi_mounts(kernel->guest.os, &kernel->task, &list, &err));
+	assert_int_equal(kernel->guest.problems, 1);
+	assert_non_null(strstr(kernel->guest.problem, "the list of mounts runs in a circle"));
+	assert_int_equal(list.count, 2);
+	vmi_mount_list_free(&list);
+	put(kernel, kernel->above + M_LIST, kernel->below + M_LIST);
+	CHECK_OK(vmi_mounts(kernel->guest.os, &kernel->task, &list, &err));
+	assert_int_equal(list.count, 2);
 	vmi_mount_list_free(&list);
 }
 
@@ -471,6 +501,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_torn_names, make, drop),
 		cmocka_unit_test_setup_teardown(test_files, make, drop),
 		cmocka_unit_test_setup_teardown(test_mounts, make, drop),
+		cmocka_unit_test_setup_teardown(test_mounts_in_circles, make, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -394,6 +394,11 @@ static void a_file_that_is_there(void **state)
 	run = snapshot(&s, "--force");
 	CHECK_RUN(run, 0, "MiB on disk", "");
 	free(run);
+	run = snapshot(&s, "--force --quiet");
+	CHECK_RUN(run, 0, "", "");
+	assert_string_equal(run->out, "");
+	assert_string_equal(run->err, "");
+	free(run);
 	setting_end(&s, 1);
 }
 

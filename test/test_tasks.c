@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks of a kernel that the test puts together: whole, hidden, torn. */
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
 
 #include "os_guest.h"
 
@@ -86,7 +91,7 @@ static const struct {
 	{63, 63, "stopped", 0x104, 0, 'T'},
 	{64, 64, "zombie", 0x80, 0x20, 'Z'},
 	{65, 65, "dead", 0x80, 0x10, 'X'},
-	{4000, 4000, "parked", 0x40, 0, 'P'},
+	{4000, 4000, "fifteen letters", 0x40, 0, 'P'},
 	{4095, 4095, "lock", 0x1000, 0, 'D'},
 };
 
@@ -303,6 +308,19 @@ static void test_circle(void **state)
 	check_all(k, SIZE_MAX);
 	assert_int_equal(k->guest.problems, 2);
 	assert_non_null(strstr(k->guest.problem, "the list of threads of process 40"));
+}
+
+/* Processes that share a list of threads do not have it walked for each of them. */
+static void test_shared_threads(void **state)
+{
+	struct kernel *k = *state;
+	uint64_t signal;
+
+	memcpy(&signal, os_guest_at(&k->guest, k->task[2] + T_SIGNAL), 8);
+	put64(k, k->task[5] + T_SIGNAL, signal);
+	check_all(k, SIZE_MAX);
+	assert_int_equal(k->guest.problems, 1);
+	assert_non_null(strstr(k->guest.problem, "the list of threads of process 63 leads to"));
 }
 
 /* The table is gone and the list is torn: its other end still leads to all behind the tear. */
@@ -532,6 +550,39 @@ static void test_options(void **state)
 	vmi_os_close(os);
 }
 
+/* Names of files are the caller's only as long as the call lasts. */
+static void test_sources(void **state)
+{
+	struct kernel *k = *state;
+	char btf[] = "/tmp/vmi-btf.XXXXXX", map[] = "/tmp/vmi-map.XXXXXX";
+	struct vmi_os_options options = {.size = sizeof(options), .btf = btf, .system_map = map};
+	const struct vmi_os_info *info;
+	struct vmi_symbol symbol;
+	struct vmi_error err;
+	struct vmi_os *os;
+	size_t cursor = 0;
+	uint32_t len;
+
+	int btf_fd = mkstemp(btf), map_fd = mkstemp(map);
+	const void *bytes = btf__raw_data(k->guest.btf, &len);
+	assert_true(btf_fd >= 0 && map_fd >= 0);
+	assert_int_equal(write(btf_fd, bytes, len), len);
+	while (!vmi_symbol_next(k->guest.os, &cursor, &symbol) && !symbol.module)
+		dprintf(map_fd, "%" PRIx64 " %c %s\n", symbol.gva, symbol.type, symbol.name);
+	close(btf_fd);
+	close(map_fd);
+	enum vmi_status st = vmi_os_open(&os, k->guest.vm, &options, &err);
+	unlink(btf);
+	unlink(map);
+	CHECK_OK(st);
+	memset(btf + 5, 'x', 3);
+	memset(map + 5, 'x', 3);
+	info = vmi_os_info(os);
+	assert_memory_equal(info->types_source, "/tmp/vmi-btf.", 13);
+	assert_memory_equal(info->symbols_source, "/tmp/vmi-map.", 13);
+	vmi_os_close(os);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* The memory of that kernel for tests of the programs; task 40 has some of its own. */
@@ -558,9 +609,11 @@ int main(int argc, char **argv)
 		return write_image(argv[1]);
 
 	const struct CMUnitTest tests[] = {
-		TEST(test_threads), TEST(test_processes), TEST(test_hidden),     TEST(test_circle),
-		TEST(test_torn),    TEST(test_freed),     TEST(test_table_torn), TEST(test_find),
-		TEST(test_names),   TEST(test_arguments), TEST(test_space),      TEST(test_options),
+		TEST(test_threads),    TEST(test_processes),      TEST(test_hidden),
+		TEST(test_circle),     TEST(test_torn),           TEST(test_freed),
+		TEST(test_table_torn), TEST(test_find),           TEST(test_names),
+		TEST(test_arguments),  TEST(test_space),          TEST(test_options),
+		TEST(test_sources),    TEST(test_shared_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,23 @@ enum {
 
 static const uint64_t frame_mask = UINT64_C(0x000ffffffffff000);
 
+unsigned absent_frame_bits(enum vmi_mode mode)
+{
+	switch (mode) {
+	case VMI_MODE_LEGACY:
+		return 32 - VMI_PAGE_SHIFT;
+	case VMI_MODE_PAE:
+		return 36 - VMI_PAGE_SHIFT;
+	case VMI_MODE_5LEVEL:
+		return 52 - VMI_PAGE_SHIFT;
+	case VMI_MODE_4LEVEL:
+	case VMI_MODE_AUTO:
+	case VMI_MODE_NONE:
+		break;
+	}
+	return 46 - VMI_PAGE_SHIFT;
+}
+
 static void swap_decode(const struct absent_rules *rules, uint64_t entry,
 			struct vmi_absent_page *page)
 {
@@ -131,8 +148,7 @@ static void rules_fill(struct vmi_os *os, struct absent_rules *rules)
 
 	*rules = (struct absent_rules){
 		.is_legacy = os->kernel.space.mode == VMI_MODE_LEGACY,
-		/* MAX_PHYSMEM_BITS of arch/x86/include/asm/sparsemem.h, less the page's. */
-		.frame_bits = os->kernel.space.mode == VMI_MODE_5LEVEL ? 40 : 34,
+		.frame_bits = absent_frame_bits((enum vmi_mode)os->kernel.space.mode),
 	};
 	if (symbol_is_there(os, "migrate_pages"))
 		rules->migration_count = is_recent ? 3 : 2;
@@ -231,4 +247,12 @@ static enum vmi_status pager_answer(void *context, const struct vmi_space *space
 void absent_attach(struct vmi_os *os)
 {
 	vmi_pager_set(os->vm, &(struct vmi_pager){.read = pager_answer, .context = os});
+}
+
+void absent_detach(struct vmi_os *os)
+{
+	const struct vmi_pager *pager = vmi_pager(os->vm);
+
+	if (pager && pager->context == os)
+		vmi_pager_set(os->vm, NULL);
 }

@@ -14,6 +14,11 @@ struct absent_rules {
 };
 
 /*
+ * How many bits the number of a frame has in an entry of a page that is being moved:
+ * MAX_PHYSMEM_BITS of arch/x86/include/asm/sparsemem.h, less the page's. Above are marks.
+ */
+unsigned absent_frame_bits(enum vmi_mode mode);
+/*
  * What the entry of that level (1: of a page, 2: of 2 or 4 MiB) says, which is not present.
  * VMI_ABSENT_ZRAM is not told here.
  */
@@ -22,5 +27,6 @@ void absent_decode(const struct absent_rules *rules, uint64_t entry, unsigned le
 
 /* Have reads of pages that are not there answered, until the handle has another pager or none. */
 void absent_attach(struct vmi_os *os);
+void absent_detach(struct vmi_os *os);
 
 #endif

@@ -84,13 +84,14 @@ static void parts_get(const struct module_fields *fields, const uint8_t *bytes,
 			 field_get(&fields->init_size, bytes, size));
 		return;
 	}
-	for (uint64_t at = 0; at + fields->mem_size.size <= fields->mem.size;
-	     at += fields->mem_size.size) {
+	uint64_t count = fields->mem.size / fields->mem_size.size;
+	for (unsigned i = 0; i < count && i < MODULE_PARTS; i++) {
+		uint64_t at = fields->mem.offset + i * fields->mem_size.size;
 		struct field base = fields->base, bytes_of = fields->mem_bytes;
 
-		base.offset += fields->mem.offset + at;
-		bytes_of.offset += fields->mem.offset + at;
-		if (!at) /* MOD_TEXT of enum mod_mem_type is the first */
+		base.offset += at;
+		bytes_of.offset += at;
+		if (!i) /* MOD_TEXT of enum mod_mem_type is the first */
 			module->info.base = field_get(&base, bytes, size);
 		part_add(module, field_get(&base, bytes, size), field_get(&bytes_of, bytes, size));
 	}
@@ -120,23 +121,20 @@ static bool grow(struct modules *modules)
 	return true;
 }
 
-static enum list_answer on_node(void *context, vmi_gva node)
+static bool on_node(void *context, vmi_gva node)
 {
 	struct walk *w = context;
 	size_t size = (size_t)w->fields.size.size;
 	vmi_gva at = node - w->fields.list.offset;
 	struct vmi_error err;
 
-	for (size_t i = 0; i < w->modules->count; i++)
-		if (w->modules->module[i].info.module == at)
-			return LIST_SEEN;
 	if (os_read(w->os, at, w->bytes, size, &err)) {
 		os_problem(w->os, "a module: %s", err.text);
-		return LIST_ON;
+		return true;
 	}
 	if (!grow(w->modules)) {
 		w->no_memory = true;
-		return LIST_STOP;
+		return false;
 	}
 	struct module *module = &w->modules->module[w->modules->count++];
 	uint64_t state = field_get(&w->fields.state, w->bytes, size);
@@ -149,7 +147,7 @@ static enum list_answer on_node(void *context, vmi_gva node)
 	if (w->fields.name.offset <= size && name <= size - w->fields.name.offset)
 		memcpy(module->info.name, w->bytes + w->fields.name.offset, name);
 	parts_get(&w->fields, w->bytes, module);
-	return LIST_ON;
+	return true;
 }
 
 enum vmi_status modules_read(struct vmi_os *os, struct modules *modules, struct vmi_error *err)
@@ -176,11 +174,11 @@ enum vmi_status modules_read(struct vmi_os *os, struct modules *modules, struct 
 				w.fields.size.size);
 	w.bytes = malloc((size_t)w.fields.size.size);
 	if (w.bytes)
-		list_walk(os, &circle);
-	if (!w.bytes || w.no_memory) {
-		modules_deinit(modules);
+		st = list_walk(os, &circle, err);
+	if (!w.bytes || w.no_memory)
 		st = vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the modules");
-	}
+	if (st)
+		modules_deinit(modules);
 	free(w.bytes);
 	return st;
 }
@@ -205,6 +203,9 @@ enum vmi_status os_modules(struct vmi_os *os, struct modules **modules, struct v
 			free(own);
 			return st;
 		}
+		/* Theirs lie in memory, each module's elsewhere, and are read, sought and kept. */
+		uint64_t memory = vmi_info(os->vm)->memory_bytes;
+		own->left = memory < UINT64_MAX / 4 ? 4 * memory : UINT64_MAX;
 		os->modules = own;
 	}
 	*modules = os->modules;

@@ -22,6 +22,7 @@ struct module {
 struct modules {
 	struct module *module;
 	size_t count, room;
+	uint64_t left; /* bytes that the symbols of those to come can have */
 };
 
 /* As they are now. Own: modules_deinit(). */

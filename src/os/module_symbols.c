@@ -20,6 +20,7 @@ enum {
 	NAME_MAX_LEN = 512, /* KSYM_NAME_LEN, include/linux/kallsyms.h */
 	EXPORTS_MAX = 1 << 16,
 	EXPORT_SIZE_MAX = 64,
+	ALIASES_MAX = 8, /* exports of one address that are looked at */
 };
 
 struct symbol_fields {
@@ -50,6 +51,21 @@ static enum vmi_status resolve(struct vmi_os *os, struct symbol_fields *fields,
 	};
 
 	return fields_resolve(os, wants, sizeof(wants) / sizeof(wants[0]), fields, err);
+}
+
+static enum vmi_status no_memory(struct vmi_error *err)
+{
+	return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for symbols of modules");
+}
+
+/* Modules that share their tables could have more symbols than there is memory in the world. */
+static enum vmi_status spend(struct vmi_os *os, uint64_t bytes, struct vmi_error *err)
+{
+	if (bytes > os->modules->left)
+		return vmi_fail(err, VMI_ERR_CORRUPT,
+				"with those of other modules they are more than memory can hold");
+	os->modules->left -= bytes;
+	return VMI_OK;
 }
 
 /* ---- what it exports ------------------------------------------------------------------------ */
@@ -85,7 +101,8 @@ static struct exported *exports_read(struct vmi_os *os, const struct symbol_fiel
 	*count = 0;
 	if (!fields->syms.is_there || !fields->num_syms.is_there || !size || size > sizeof(bytes) ||
 	    field_read(os, module, &fields->syms, &table, NULL) ||
-	    field_read(os, module, &fields->num_syms, &number, NULL) || number > EXPORTS_MAX)
+	    field_read(os, module, &fields->num_syms, &number, NULL) || number > EXPORTS_MAX ||
+	    spend(os, number * size, NULL))
 		return NULL;
 	struct exported *exports = calloc((size_t)number + 1, sizeof(*exports));
 	for (uint64_t i = 0; exports && i < number; i++) {
@@ -106,7 +123,7 @@ static struct exported *exports_read(struct vmi_os *os, const struct symbol_fiel
 static bool is_exported(struct vmi_os *os, const struct exported *exports, size_t count,
 			uint64_t value, const char *name)
 {
-	size_t low = 0, high = count, len = strlen(name) + 1;
+	size_t low = 0, high = count, len = strlen(name) + 1, aliases = 0;
 	char there[NAME_MAX_LEN];
 
 	while (low < high) {
@@ -117,7 +134,7 @@ static bool is_exported(struct vmi_os *os, const struct exported *exports, size_
 		else
 			high = middle;
 	}
-	for (; low < count && exports[low].value == value; low++)
+	for (; low < count && exports[low].value == value && aliases++ < ALIASES_MAX; low++)
 		if (len <= sizeof(there) && !os_read(os, exports[low].name, there, len, NULL) &&
 		    !memcmp(there, name, len))
 			return true;
@@ -160,11 +177,14 @@ static enum vmi_status names_read(struct vmi_os *os, vmi_gva at, struct table *t
 			last = name_of(t, i);
 	if (last > NAMES_MAX)
 		return vmi_fail(err, VMI_ERR_CORRUPT, "a name 0x%zx bytes behind the first", last);
+	enum vmi_status st = spend(os, last, err);
+	if (st)
+		return st;
 	t->names = malloc(last + NAME_MAX_LEN);
 	if (!t->names)
-		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for symbols of modules");
-	enum vmi_status st = vmi_read_bytes(os->vm, &os->kernel.space, at, t->names,
-					    last + NAME_MAX_LEN, &t->names_len, err);
+		return no_memory(err);
+	st = vmi_read_bytes(os->vm, &os->kernel.space, at, t->names, last + NAME_MAX_LEN,
+			    &t->names_len, err);
 	return t->names_len > last ? VMI_OK : st;
 }
 
@@ -188,10 +208,13 @@ static enum vmi_status table_read(struct vmi_os *os, const struct symbol_fields 
 		return vmi_fail(err, VMI_ERR_CORRUPT, "%" PRIu64 " symbols", count);
 	t->size = os->kernel.pointer_size == 4 ? sizeof(Elf32_Sym) : sizeof(Elf64_Sym);
 	t->count = (size_t)count;
+	st = spend(os, t->count * t->size, err);
+	if (st)
+		return st;
 	t->symbols = malloc(t->count * t->size + 1);
 	t->types = typetab ? malloc(t->count + 1) : NULL;
 	if (!t->symbols || (typetab && !t->types))
-		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for symbols of modules");
+		return no_memory(err);
 	st = os_read(os, symtab, t->symbols, t->count * t->size, err);
 	if (!st && typetab)
 		st = os_read(os, typetab, t->types, t->count, err);
@@ -239,8 +262,7 @@ static enum vmi_status load(struct vmi_os *os, struct module *module, struct vmi
 		return st;
 	}
 	struct exported *exports = exports_read(os, &fields, module->info.module, &exports_count);
-	bool room = true;
-	for (size_t i = 0; room && i < table.count; i++) {
+	for (size_t i = 0; !st && i < table.count; i++) {
 		uint64_t value;
 		const char *name;
 		char type;
@@ -249,13 +271,17 @@ static enum vmi_status load(struct vmi_os *os, struct module *module, struct vmi
 			continue;
 		bool is_global = is_exported(os, exports, exports_count, value, name);
 		type = (char)(is_global ? toupper(type) : tolower(type));
-		room = symbols_add(&module->symbols, value, type, name, strlen(name));
+		st = spend(os, strlen(name), err);
+		if (!st && !symbols_add(&module->symbols, value, type, name, strlen(name)))
+			st = no_memory(err);
 	}
-	if (room)
-		room = symbols_finish(&module->symbols);
+	if (!st && !symbols_finish(&module->symbols))
+		st = no_memory(err);
+	if (st)
+		symbols_deinit(&module->symbols);
 	free(exports);
 	table_free(&table);
-	return room ? VMI_OK : vmi_fail(err, VMI_ERR_NOMEM, "out of memory for symbols of modules");
+	return st;
 }
 
 enum vmi_status module_symbols(struct vmi_os *os, struct module *module,

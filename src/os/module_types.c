@@ -132,21 +132,19 @@ static enum vmi_status add(struct walk *w, vmi_gva node, struct vmi_error *err)
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-static enum list_answer on_node(void *context, vmi_gva node)
+static bool on_node(void *context, vmi_gva node)
 {
 	struct walk *w = context;
 	struct vmi_error err;
 	enum vmi_status st = grow(w->all) ? add(w, node, &err) : VMI_ERR_NOMEM;
 
 	w->no_memory = st == VMI_ERR_NOMEM;
-	if (w->no_memory)
-		return LIST_STOP;
-	if (st)
+	if (st && !w->no_memory)
 		os_problem(w->os, "the types of module %s: %s",
 			   *w->all->module[w->all->count].name ? w->all->module[w->all->count].name
 							       : "(unknown)",
 			   err.text);
-	return LIST_ON;
+	return !w->no_memory;
 }
 
 static enum vmi_status read_all(struct vmi_os *os, struct modules_types *all, struct vmi_error *err)
@@ -165,7 +163,7 @@ static enum vmi_status read_all(struct vmi_os *os, struct modules_types *all, st
 	if (!st)
 		st = resolve(os, &w.fields, err);
 	if (!st)
-		list_walk(os, &circle);
+		st = list_walk(os, &circle, err);
 	return w.no_memory ? vmi_fail(err, VMI_ERR_NOMEM, "out of memory for modules' types") : st;
 }
 

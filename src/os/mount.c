@@ -195,15 +195,14 @@ static enum vmi_status mount_fill(struct walk *walk, struct vmi_mount *mount, vm
 	uint64_t flags = field_get(&f->flags, bytes, sizeof(bytes));
 	if (f->list.is_there && flags & MNT_CURSOR)
 		return VMI_END;
-	struct path path = {gva + walk->paths.mnt.offset,
-			    field_get(&f->root, bytes, sizeof(bytes))};
-	st = path_name(&walk->paths, &path, &walk->text, err);
+	st = mount_name(&walk->paths, gva, &walk->text, err);
 	if (!st && walk->text.is_outside)
 		return VMI_END;
 	if (!st)
 		st = keep_path(walk, &mount->target, err);
 	if (!st)
-		st = dentry_name(&walk->paths, path.dentry, &walk->text, err);
+		st = dentry_name(&walk->paths, field_get(&f->root, bytes, sizeof(bytes)),
+				 &walk->text, err);
 	if (!st)
 		st = keep_path(walk, &mount->root, err);
 	if (!st)
@@ -243,13 +242,13 @@ static enum vmi_status mount_take(struct walk *walk, vmi_gva gva, struct vmi_err
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-static enum list_answer list_visit(void *context, vmi_gva node)
+static bool list_visit(void *context, vmi_gva node)
 {
 	struct walk *walk = context;
 	struct vmi_error err;
 
 	walk->status = mount_take(walk, node - walk->fields.link.offset, &err);
-	return walk->status ? LIST_STOP : LIST_ON;
+	return !walk->status;
 }
 
 static enum vmi_status list_take(struct walk *walk, vmi_gva head, struct vmi_error *err)
@@ -262,8 +261,10 @@ static enum vmi_status list_take(struct walk *walk, vmi_gva head, struct vmi_err
 		.context = walk,
 	};
 
-	list_walk(walk->os, &circle);
-	return walk->status ? vmi_fail(err, walk->status, "out of memory for mounts") : VMI_OK;
+	enum vmi_status st = list_walk(walk->os, &circle, err);
+	if (!st && walk->status)
+		st = vmi_fail(err, walk->status, "out of memory for mounts");
+	return st;
 }
 
 static enum vmi_status tree_take(struct walk *walk, vmi_gva node, unsigned depth,

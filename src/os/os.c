@@ -85,7 +85,9 @@ static enum vmi_status types_load(struct vmi_os *os, struct vmi_error *err)
 static enum vmi_status types_from_file(struct vmi_os *os, const char *path, struct vmi_error *err)
 {
 #if defined(VMI_WITH_BPF) && defined(VMI_WITH_ELF)
-	os->info.types_source = path;
+	os->info.types_source = os->types_path = strdup(path);
+	if (!os->types_path)
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
 	return types_of_file(path, &os->types, err);
 #else
 	(void)os;
@@ -168,8 +170,9 @@ static enum vmi_status find(struct vmi_os *os, const struct vmi_os_options *opti
 	if (!st || st == VMI_END)
 		st = kernel_find(&os->kernel, os->vm, options->space, is_linked ? &linked : NULL,
 				 err);
-	if (!st)
-		os->info.symbols_source = is_linked ? path : "kallsyms";
+	os->info.symbols_source = is_linked ? os->symbols_path = strdup(path) : "kallsyms";
+	if (!st && !os->info.symbols_source)
+		st = vmi_fail(err, VMI_ERR_NOMEM, "out of memory");
 	else if (st == VMI_ERR_NOT_FOUND && is_linked)
 		st = vmi_wrap(err, st, "%s", path);
 	symbols_deinit(&linked);
@@ -192,15 +195,13 @@ enum vmi_status vmi_os_open(struct vmi_os **out, struct vmi *vm, const struct vm
 	os->problem = options->problem;
 	os->problem_context = options->problem_context;
 	enum vmi_status st = find(os, options, err);
-	if (st) {
-		free(os);
-		return st;
+	if (!st) {
+		info_fill(os);
+		absent_attach(os);
 	}
-	info_fill(os);
-	absent_attach(os);
-	if (options->btf || options->vmlinux)
+	if (!st && (options->btf || options->vmlinux))
 		st = types_from_file(os, options->btf ? options->btf : options->vmlinux, err);
-	else if (types_load(os, &os->no_types) == VMI_ERR_NOMEM)
+	else if (!st && types_load(os, &os->no_types) == VMI_ERR_NOMEM)
 		st = vmi_fail(err, VMI_ERR_NOMEM, "out of memory for the kernel's types");
 	if (st) {
 		vmi_os_close(os);
@@ -214,7 +215,7 @@ void vmi_os_close(struct vmi_os *os)
 {
 	if (!os)
 		return;
-	vmi_pager_set(os->vm, NULL);
+	absent_detach(os);
 	free(os->task_fields);
 	if (os->modules)
 		modules_deinit(os->modules);
@@ -224,6 +225,8 @@ void vmi_os_close(struct vmi_os *os)
 	swap_destroy(os->swap);
 	types_destroy(os->types);
 	kernel_deinit(&os->kernel);
+	free(os->symbols_path);
+	free(os->types_path);
 	free(os);
 }
 

@@ -15,7 +15,7 @@ struct vmi_os {
 	struct vmi_error no_types; /* then: why */
 	struct vmi_os_info info;
 	char release[128];
-	char symbols_source[32];
+	char *symbols_path, *types_path;     /* of files, where there are any: owned */
 	struct task_fields *task_fields;     /* once a task was looked at */
 	struct modules *modules;             /* once a module was looked for */
 	struct modules_types *modules_types; /* once a type was looked for among them */

@@ -356,6 +356,18 @@ enum vmi_status path_name(const struct paths *paths, const struct path *path,
 	return st ? st : climb(paths, &place, text, err);
 }
 
+enum vmi_status mount_name(const struct paths *paths, vmi_gva mount, struct path_text *text,
+			   struct vmi_error *err)
+{
+	struct place place;
+
+	text_begin(text);
+	enum vmi_status st = mount_read(paths, mount, &place, err);
+	if (!st)
+		st = dentry_read(paths, place.mount_root, &place.dentry, err);
+	return st ? st : climb(paths, &place, text, err);
+}
+
 enum vmi_status dentry_name(const struct paths *paths, vmi_gva gva, struct path_text *text,
 			    struct vmi_error *err)
 {

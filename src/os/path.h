@@ -80,6 +80,10 @@ VMI_CHECKED enum vmi_status path_read(const struct paths *paths, vmi_gva gva, st
 /* Its name, as the kernel's d_path() has it: " (deleted)" behind those that have none now. */
 VMI_CHECKED enum vmi_status path_name(const struct paths *paths, const struct path *path,
 				      struct path_text *text, struct vmi_error *err);
+/* Where a mount is mounted: its place has a name, whether what is mounted there still has one or
+ * not. */
+VMI_CHECKED enum vmi_status mount_name(const struct paths *paths, vmi_gva mount,
+				       struct path_text *text, struct vmi_error *err);
 /*
  * What the struct file at `gva` is of, as users see it: where a file system mapped a file of
  * another one in the place of its own, its own.

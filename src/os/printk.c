@@ -34,6 +34,7 @@ struct ring {
 	uint64_t head, tail;
 	vmi_gva descs, infos, data;
 	uint64_t count, size;
+	uint64_t left; /* of the bytes that all texts together can have */
 	unsigned broken;
 	char *text; /* UINT16_MAX bytes */
 };
@@ -97,7 +98,7 @@ static enum vmi_status ring_read(struct ring *r, vmi_gva ring, struct vmi_error 
 				" bytes",
 				count_bits, size_bits);
 	r->count = UINT64_C(1) << count_bits;
-	r->size = UINT64_C(1) << size_bits;
+	r->left = r->size = UINT64_C(1) << size_bits;
 	/* Numbers have no state in them. */
 	r->head &= r->mask >> 2;
 	r->tail &= r->mask >> 2;
@@ -228,6 +229,12 @@ static bool record_read(struct ring *r, uint64_t id)
 	if (!text_read(r, id, field_get(&begin, desc, (size_t)at->desc.size),
 		       field_get(&next, desc, (size_t)at->desc.size), &record))
 		return true;
+	if (record.length > r->left) {
+		broken(r, id, "there is more text than its ring can hold");
+		r->broken = BROKEN_MAX;
+		return true;
+	}
+	r->left -= record.length;
 	return r->io->take(r->io->context, &record);
 }
 

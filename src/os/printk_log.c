@@ -74,8 +74,9 @@ static enum vmi_status record_read(const struct printk_io *io, const struct prin
 	size_t len = (size_t)field_get(&at->len, header, size);
 	size_t text_len = (size_t)field_get(&at->text_len, header, size);
 	size_t dict_len = (size_t)field_get(&at->dict_len, header, size);
-	if (len > buffer->size - *index || len < size || text_len > len - size ||
-	    dict_len > len - size - text_len)
+	/* However long the guest's types say that these are, they have 16 bits. */
+	if (len > buffer->size - *index || len < size || text_len > UINT16_MAX ||
+	    dict_len > UINT16_MAX || text_len > len - size || dict_len > len - size - text_len)
 		return vmi_fail(err, VMI_ERR_CORRUPT, "its lengths contradict one another");
 	st = io->read(io->context, buffer->at + *index + size, text, text_len + dict_len, err);
 	if (st)

@@ -18,7 +18,8 @@ struct tasks {
 	size_t count, room, limit;
 	size_t *slots; /* by task_struct: index + 1 */
 	size_t mask;
-	bool threads; /* not only processes */
+	bool threads;  /* not only processes */
+	size_t leader; /* whose threads are walked: an index */
 	enum vmi_status status;
 	struct vmi_error *err;
 };
@@ -56,64 +57,78 @@ static bool grow(struct tasks *tasks)
 }
 
 /* Take the task that was found in the way that `how` says. */
-static enum list_answer take(struct tasks *tasks, vmi_gva gva, uint32_t how)
+static bool take(struct tasks *tasks, vmi_gva gva, uint32_t how)
 {
 	struct vmi_error err;
 	struct vmi_task task;
 
 	if (tasks->count == tasks->room && !grow(tasks))
-		return LIST_STOP;
+		return false;
 	size_t slot = slot_of(tasks, gva);
 	if (tasks->slots[slot]) {
 		struct vmi_task *old = &tasks->task[tasks->slots[slot] - 1];
-		bool seen = old->flags & how;
-
 		old->flags |= how;
-		return seen ? LIST_SEEN : LIST_ON;
+		return true;
 	}
 	if (tasks->count == tasks->limit) {
 		os_problem(tasks->os, "there are more tasks than memory can hold");
-		return LIST_STOP;
+		return false;
 	}
 	if (task_read(tasks->os, gva, &task, &err)) {
 		os_problem(tasks->os, "%s", err.text);
-		return LIST_ON;
+		return true;
 	}
 	/* Idle tasks have no number and are in no list. */
 	if (task.flags & VMI_TASK_IDLE) {
 		os_problem(tasks->os, "what is at 0x%" PRIx64 " is no task: it has no number", gva);
-		return LIST_ON;
+		return true;
 	}
 	if (!(task.flags & VMI_TASK_LEADER) && !tasks->threads)
-		return LIST_ON;
+		return true;
 	task.flags |= how;
 	tasks->slots[slot] = ++tasks->count;
 	tasks->task[tasks->count - 1] = task;
-	return LIST_ON;
+	return true;
 }
 
-static enum list_answer visit_process(void *context, vmi_gva node)
+static bool visit_process(void *context, vmi_gva node)
 {
 	struct tasks *tasks = context;
 
 	return take(tasks, node - tasks->fields->tasks.offset, VMI_TASK_LISTED);
 }
 
-static enum list_answer visit_thread(void *context, vmi_gva node)
+static bool visit_thread(void *context, vmi_gva node)
 {
 	struct tasks *tasks = context;
 	vmi_gva gva = node - tasks->fields->thread_node.offset;
-	size_t at = tasks->count ? tasks->slots[slot_of(tasks, gva)] : 0;
+	size_t at = tasks->slots[slot_of(tasks, gva)];
 
 	/* The process itself is in this list, too, and was seen in the other. */
-	if (at && (tasks->task[at - 1].flags & VMI_TASK_LEADER))
-		return LIST_ON;
+	if (at == tasks->leader + 1)
+		return true;
+	/* Lists that run into one another could lead any number of times to the same threads. */
+	if (at && tasks->task[at - 1].flags & VMI_TASK_LISTED) {
+		os_problem(tasks->os,
+			   "the list of threads of process %d leads to what is in another list, "
+			   "at 0x%" PRIx64,
+			   tasks->task[tasks->leader].pid, gva);
+		return false;
+	}
 	return take(tasks, gva, VMI_TASK_LISTED);
 }
 
 static bool visit_number(void *context, vmi_gva gva)
 {
-	return take(context, gva, VMI_TASK_HASHED) != LIST_STOP;
+	return take(context, gva, VMI_TASK_HASHED);
+}
+
+static void tasks_walk(struct tasks *tasks, const struct list_circle *circle)
+{
+	enum vmi_status st = list_walk(tasks->os, circle, tasks->err);
+
+	if (st)
+		tasks->status = st;
 }
 
 static void walk_processes(struct tasks *tasks)
@@ -131,7 +146,7 @@ static void walk_processes(struct tasks *tasks)
 		return;
 	}
 	circle.head += tasks->fields->tasks.offset;
-	list_walk(tasks->os, &circle);
+	tasks_walk(tasks, &circle);
 }
 
 static void walk_numbers(struct tasks *tasks)
@@ -166,8 +181,9 @@ static void walk_threads(struct tasks *tasks)
 			       NULL) ||
 		    !signal)
 			continue;
+		tasks->leader = i;
 		circle.head = signal + tasks->fields->thread_head.offset;
-		list_walk(tasks->os, &circle);
+		tasks_walk(tasks, &circle);
 	}
 }
 

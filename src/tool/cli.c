@@ -15,6 +15,40 @@
 
 enum { MESSAGE_MAX = 1024 };
 
+/* What both programs can be asked: it takes no more than reading and, where there are, registers.
+ */
+/* clang-format off */
+static const struct command *const common[] = {
+	&command_info,
+	&command_regs,
+	&command_translate,
+	&command_read,
+	&command_string,
+	&command_strings,
+	&command_find,
+	&command_maps,
+	&command_symbols,
+	&command_modules,
+	&command_dmesg,
+	&command_types,
+	&command_struct,
+	&command_ps,
+	&command_sysinfo,
+	&command_vmas,
+	&command_files,
+	&command_mounts,
+	&command_sockets,
+};
+/* clang-format on */
+
+/* The program's commands, those of both programs first; NULL behind the last. */
+static const struct command *command_at(const struct program *program, size_t i)
+{
+	const size_t count = sizeof(common) / sizeof(common[0]);
+
+	return i < count ? common[i] : program->commands[i - count];
+}
+
 /* ---- messages ------------------------------------------------------------------------------- */
 
 /* Names of files and whatever an image says about itself may hold anything: a terminal gets it
@@ -41,6 +75,17 @@ void cli_say(struct cli *cli, const char *format, ...)
 {
 	va_list args;
 
+	va_start(args, format);
+	say(cli, format, args);
+	va_end(args);
+}
+
+void cli_note(struct cli *cli, const char *format, ...)
+{
+	va_list args;
+
+	if (cli_option(cli, OPT_QUIET))
+		return;
 	va_start(args, format);
 	say(cli, format, args);
 	va_end(args);
@@ -158,13 +203,13 @@ int cli_choice(struct cli *cli, enum option_id id, const char *const names[])
 static enum cli_status program_help(struct cli *cli)
 {
 	const struct program *program = cli->program;
+	const struct command *command;
 	struct out *out = &cli->out;
 
 	out_format(out, "usage: %s COMMAND %s [ARGUMENTS] [OPTIONS]\n\n%s\n\ncommands:\n",
 		   program->name, program->target, program->summary);
-	for (unsigned i = 0; program->commands[i]; i++)
-		out_format(out, "  %-24s %s\n", program->commands[i]->name,
-			   program->commands[i]->summary);
+	for (size_t i = 0; (command = command_at(program, i)); i++)
+		out_format(out, "  %-24s %s\n", command->name, command->summary);
 	out_string(out, "\noptions of every command:\n");
 	options_help(out, program->options);
 	out_format(out, "\n%s COMMAND --help tells more; so does the man page %s(1).\n",
@@ -179,9 +224,10 @@ static enum cli_status command_help(struct cli *cli)
 
 	const char *target = command->target == TARGET_NONE ? "" : cli->program->target;
 
-	out_format(out, "usage: %s %s%s%s%s%s [OPTIONS]\n\n%s\n\noptions:\n", cli->program->name,
-		   command->name, *target ? " " : "", target, *command->args ? " " : "",
-		   command->args, command->help);
+	out_format(out, "usage: %s %s%s%s%s%s%s%s [OPTIONS]\n\n%s\n\noptions:\n",
+		   cli->program->name, command->name, *target ? " " : "", target,
+		   *command->args ? " " : "", command->args, command->must ? " " : "",
+		   command->must ? command->must : "", command->help);
 	options_help(out, command->options);
 	options_help(out, cli->program->options & ~OPTION(OPT_VERSION));
 	return CLI_DELIVERED;
@@ -208,10 +254,12 @@ static enum cli_status version(struct cli *cli)
 
 static const struct command *command_find_name(const struct program *program, const char *name)
 {
-	for (unsigned i = 0; program->commands[i]; i++)
-		if (strcmp(program->commands[i]->name, name) == 0)
-			return program->commands[i];
-	return NULL;
+	const struct command *command;
+
+	for (size_t i = 0; (command = command_at(program, i)); i++)
+		if (strcmp(command->name, name) == 0)
+			break;
+	return command;
 }
 
 /* What the command takes that argv seems to name; how options are meant depends on it. */
@@ -238,6 +286,19 @@ static enum cli_status run(struct cli *cli)
 	enum vmi_status lacks = vmi_require(cli->vm, cli->command->need, &err);
 	status = lacks ? cli_failure(cli, lacks, &err) : cli->command->run(cli);
 	return status;
+}
+
+/* A number behind the target is often meant to be a process. */
+static enum cli_status refuse_argument(struct cli *cli)
+{
+	const char *name = cli->command->name, *argument = cli->args[0];
+	bool process = cli->command->options & OPTION(OPT_PID);
+	uint64_t number;
+
+	if (process && cli_parse(argument, strlen(argument), &number))
+		return cli_usage(cli, "%s takes no '%s': a process is named by --pid %s", name,
+				 argument, argument);
+	return cli_usage(cli, "%s takes no '%s'", name, argument);
 }
 
 static enum cli_status dispatch(struct cli *cli)
@@ -281,7 +342,7 @@ static enum cli_status dispatch(struct cli *cli)
 	cli->args = word;
 	cli->arg_count = count;
 	if (!*cli->command->args && cli->arg_count)
-		return cli_usage(cli, "%s takes no '%s'", cli->command->name, cli->args[0]);
+		return refuse_argument(cli);
 	return run(cli);
 }
 

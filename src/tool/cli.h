@@ -31,6 +31,7 @@ enum command_target {
 struct command {
 	const char *name;
 	const char *args;    /* as in a synopsis, behind the target */
+	const char *must;    /* options that must be given, the same way; NULL: none */
 	const char *summary; /* one line */
 	const char *help;    /* what --help says besides the options */
 	uint64_t options;    /* besides the program's */
@@ -39,7 +40,7 @@ struct command {
 	enum cli_status (*run)(struct cli *cli);
 };
 
-/** One of the programs: its commands, and how it gets a handle. */
+/** One of the programs: what it adds to the commands of both, and how it gets a handle. */
 struct program {
 	const char *name;
 	const char *summary;
@@ -86,6 +87,8 @@ static inline const char *cli_driver(const struct cli *cli)
 
 /* A sentence on standard error, behind the program's name. Any thread. */
 void cli_say(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of what is no trouble: --quiet silences it. */
+void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same, for wrong usage. */
 enum cli_status cli_usage(struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

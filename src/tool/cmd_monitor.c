@@ -110,8 +110,7 @@ static enum cli_status watch(struct monitor *monitor)
 	if (monitor->watch.duration_ns)
 		stop_after(&monitor->stop, monitor->watch.duration_ns);
 	/* From here on nothing is missed, which whoever starts the guest's work wants to know. */
-	if (!cli_option(cli, OPT_QUIET))
-		cli_say(cli, "watching %s; Ctrl-C ends it", cli->target);
+	cli_note(cli, "watching %s; Ctrl-C ends it", cli->target);
 	st = vmi_event_loop(cli->vm, &handler, monitor, TURN_MS, &err);
 	tally->ended_ns = clock_ns();
 	if (vmi_event_overhead(cli->vm, &tally->overhead_ns, NULL))

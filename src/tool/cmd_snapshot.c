@@ -36,7 +36,7 @@ static enum cli_status snapshot(struct image *image)
 	enum cli_status status = take(image, &paused);
 	bool kept = !status;
 	status = image_keep(image, status);
-	if (!kept || image->file.error)
+	if (!kept || !image_is_reported(image))
 		return status;
 	if (!cli->out.json) {
 		image_report_text(image);
@@ -61,6 +61,7 @@ static enum cli_status run(struct cli *cli)
 const struct command command_snapshot = {
 	.name = "snapshot",
 	.args = "",
+	.must = "--output FILE",
 	.summary = "all memory and registers of one moment, in a file",
 	.help = "Pause the guest, copy its memory and registers, let it run on, and say how long it\n"
 		"was paused. An elf image (the default) and a kdump hold every register; raw and\n"

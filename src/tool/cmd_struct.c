@@ -11,22 +11,14 @@
 #include "os.h"
 #include "text.h"
 #include "types.h"
+#include "value.h"
 
 enum {
-	DEPTH_MAX = 24,       /* of values in values */
 	VALUES_MAX = 1000000, /* that are printed of one */
 	SIZE_MAX_VALUE = 64 << 20,
-	PAGE = 4096,
 	STRING_SHOWN = 64, /* of what a char pointer points to */
 	REPEATS = 4,       /* of an element that are told by their number */
 	PATH_TEXT = 512,
-};
-
-/* The bytes of the value that is asked for. */
-struct memory {
-	uint8_t *bytes;
-	uint8_t *lacks; /* for each page: enum vmi_status */
-	uint64_t address, size;
 };
 
 struct job {
@@ -38,159 +30,6 @@ struct job {
 	/* For the keys of `symbols`: where the walk is. */
 	char path[PATH_TEXT];
 };
-
-/** A value in the memory: a part of it. */
-struct value {
-	vmi_type type;
-	struct vmi_type_info info;
-	uint64_t offset;     /* in bytes */
-	unsigned bit_offset; /* behind these, of a bit field */
-	unsigned bit_size;   /* 0: it is none */
-};
-
-/* ---- memory --------------------------------------------------------------------------------- */
-
-static bool memory_read(struct job *job, uint64_t address, uint64_t size)
-{
-	struct memory *memory = &job->memory;
-	uint64_t pages = (address % PAGE + size + PAGE - 1) / PAGE;
-	struct vmi_error err;
-	bool said = false;
-
-	*memory = (struct memory){.address = address, .size = size};
-	memory->bytes = calloc(1, size + 8);
-	memory->lacks = calloc(1, pages + 1);
-	if (!memory->bytes || !memory->lacks) {
-		cli_say(job->cli, "out of memory for %" PRIu64 " bytes", size);
-		return false;
-	}
-	for (uint64_t at = 0, page = 0; at < size; page++) {
-		uint64_t n = PAGE - (address + at) % PAGE;
-
-		n = n < size - at ? n : size - at;
-		enum vmi_status status = vmi_read_bytes(job->cli->vm, job->space, address + at,
-							memory->bytes + at, n, NULL, &err);
-		memory->lacks[page] = (uint8_t)status;
-		if (status && !said)
-			cli_failure(job->cli, status, &err);
-		if (status) {
-			memset(memory->bytes + at, 0, n);
-			said = true;
-			job->cli->problems++;
-		}
-		at += n;
-	}
-	return true;
-}
-
-static void memory_free(struct memory *memory)
-{
-	free(memory->bytes);
-	free(memory->lacks);
-}
-
-/* Why a part of it is not there; VMI_OK: it is. */
-static enum vmi_status memory_lacks(const struct memory *memory, uint64_t offset, uint64_t size)
-{
-	uint64_t first = memory->address % PAGE + offset;
-
-	if (offset > memory->size || size > memory->size - offset)
-		return VMI_ERR_CORRUPT; /* a type whose members lie outside of it */
-	for (uint64_t page = first / PAGE; size && page <= (first + size - 1) / PAGE; page++)
-		if (memory->lacks[page])
-			return (enum vmi_status)memory->lacks[page];
-	return VMI_OK;
-}
-
-static uint64_t little_endian(const uint8_t *bytes, uint64_t size)
-{
-	uint64_t number = 0;
-
-	while (size--)
-		number = number << 8 | bytes[size];
-	return number;
-}
-
-/* How many bytes the value has in memory. */
-static uint64_t extent(const struct value *value)
-{
-	return value->bit_size ? (value->bit_offset + value->bit_size + 7u) / 8 : value->info.size;
-}
-
-/* A scalar of up to 8 bytes, extended by its sign. */
-static uint64_t number_of(const struct job *job, const struct value *value)
-{
-	const uint8_t *bytes = job->memory.bytes + value->offset;
-	uint64_t size = extent(value), number = little_endian(bytes, size < 8 ? size : 8);
-	unsigned bits = value->bit_size ? value->bit_size : (unsigned)(size < 8 ? size * 8 : 64);
-
-	if (value->bit_offset)
-		number >>= value->bit_offset;
-	if (value->bit_size && size > 8) /* a field over nine bytes */
-		number |= (uint64_t)bytes[8] << (64 - value->bit_offset);
-	if (bits >= 64 || !bits)
-		return number;
-	number &= (UINT64_C(1) << bits) - 1;
-	if (value->info.is_signed && number >> (bits - 1))
-		number |= ~UINT64_C(0) << bits;
-	return number;
-}
-
-/* ---- types ---------------------------------------------------------------------------------- */
-
-/* What `type` is at `bits` of the memory, typedefs looked through. */
-static bool value_of(const struct job *job, vmi_type type, uint64_t bits, unsigned bit_size,
-		     struct value *value)
-{
-	*value = (struct value){.type = type, .offset = bits / 8, .bit_size = bit_size};
-	if (bit_size)
-		value->bit_offset = (unsigned)(bits % 8);
-	for (unsigned i = 0; i < DEPTH_MAX; i++) {
-		if (vmi_type_info(job->os, value->type, &value->info, NULL))
-			return false;
-		if (value->info.kind != VMI_TYPE_TYPEDEF)
-			return true;
-		value->type = value->info.target;
-	}
-	return false;
-}
-
-static bool member_of(const struct job *job, const struct value *whole, unsigned index,
-		      struct vmi_member *member, struct value *value)
-{
-	return !vmi_type_member(job->os, whole->type, index, member, NULL) &&
-	       value_of(job, member->type, whole->offset * 8 + member->bit_offset, member->bit_size,
-			value);
-}
-
-static bool element_of(const struct job *job, const struct value *array, unsigned index,
-		       struct value *value)
-{
-	if (index >= array->info.count || !value_of(job, array->info.target, 0, 0, value) ||
-	    !value->info.size)
-		return false;
-	value->offset = array->offset + index * value->info.size;
-	return true;
-}
-
-static bool is_text(const struct job *job, const struct value *array)
-{
-	struct value element;
-
-	return element_of(job, array, 0, &element) && element.info.is_char;
-}
-
-static const char *enumerator_of(const struct job *job, const struct value *value, uint64_t number)
-{
-	struct vmi_member member;
-
-	if (value->info.kind != VMI_TYPE_ENUM)
-		return NULL;
-	for (unsigned i = 0; !vmi_type_member(job->os, value->type, i, &member, NULL); i++)
-		if ((uint64_t)member.value == number)
-			return member.name;
-	return NULL;
-}
 
 static bool may_print(struct job *job)
 {
@@ -227,7 +66,8 @@ static void text_pointed(struct job *job, const struct value *pointer, uint64_t 
 	struct vmi_string string = {0};
 	struct value target;
 
-	if (!address || !value_of(job, pointer->info.target, 0, 0, &target) || !target.info.is_char)
+	if (!address || !value_of(job->os, pointer->info.target, 0, 0, &target) ||
+	    !target.info.is_char)
 		return;
 	if (!vmi_string_read(job->cli->vm, job->space, address, VMI_UTF8, STRING_SHOWN, &string,
 			     NULL) &&
@@ -252,14 +92,14 @@ static void text_number(struct out *out, uint64_t number, bool is_signed)
 static void text_scalar(struct job *job, const struct value *value)
 {
 	struct out *out = &job->cli->out;
-	uint64_t number = number_of(job, value);
+	uint64_t number = value_number(value, &job->memory);
 	const char *name;
 
 	if (value->info.kind == VMI_TYPE_POINTER) {
 		out_hex(out, number);
 		symbol_text(out, job->os, number);
 		text_pointed(job, value, number);
-	} else if ((name = enumerator_of(job, value, number))) {
+	} else if ((name = value_enumerator(job->os, value, number))) {
 		text_put(out, name, strlen(name));
 	} else if (value->info.is_bool && number <= 1) {
 		out_string(out, number ? "true" : "false");
@@ -289,13 +129,13 @@ static void text_array(struct job *job, const struct value *array, unsigned dept
 	struct value element;
 	unsigned step = 1;
 
-	if (!element_of(job, array, 0, &element)) {
+	if (!value_element(job->os, array, 0, &element)) {
 		out_string(out, "{}");
 		return;
 	}
 	bool lines = type_is_compound(&element.info) || element.info.kind == VMI_TYPE_ARRAY;
 	out_char(out, '{');
-	for (unsigned i = 0; element_of(job, array, i, &element) && job->left; i += step) {
+	for (unsigned i = 0; value_element(job->os, array, i, &element) && job->left; i += step) {
 		enum vmi_status lacks =
 			memory_lacks(&job->memory, element.offset, element.info.size);
 
@@ -324,7 +164,7 @@ static void text_compound(struct job *job, const struct value *whole, unsigned d
 	struct value value;
 
 	out_char(out, '{');
-	for (unsigned i = 0; member_of(job, whole, i, &member, &value) && job->left; i++) {
+	for (unsigned i = 0; value_member(job->os, whole, i, &member, &value) && job->left; i++) {
 		line(out, depth + 1);
 		if (*member.name) {
 			text_put(out, member.name, strlen(member.name));
@@ -341,25 +181,23 @@ static void text_compound(struct job *job, const struct value *whole, unsigned d
 static void text_value(struct job *job, const struct value *value, unsigned depth)
 {
 	struct out *out = &job->cli->out;
-	bool divides = type_is_compound(&value->info) || value->info.kind == VMI_TYPE_ARRAY;
-	bool text = value->info.kind == VMI_TYPE_ARRAY && is_text(job, value);
-	enum vmi_status lacks = memory_lacks(&job->memory, value->offset, extent(value));
+	enum value_shape shape = value_shape(job->os, value, &job->memory);
 
 	if (!may_print(job))
 		return;
-	if (lacks && (!divides || text || lacks == VMI_ERR_CORRUPT)) {
+	if (shape == VALUE_LACKING) {
 		out_colour(out, OUT_PROBLEM);
-		out_format(out, "<%s>", vmi_status_name(lacks));
+		out_format(out, "<%s>", vmi_status_name(value_lacks(value, &job->memory)));
 		out_colour(out, OUT_PLAIN);
-	} else if (depth > DEPTH_MAX) {
+	} else if (depth > VALUE_DEPTH_MAX) {
 		out_string(out, "{...}");
-	} else if (text) {
+	} else if (shape == VALUE_TEXT) {
 		out_char(out, '"');
 		text_put(out, job->memory.bytes + value->offset, text_length(job, value));
 		out_char(out, '"');
-	} else if (value->info.kind == VMI_TYPE_ARRAY) {
+	} else if (shape == VALUE_ARRAY) {
 		text_array(job, value, depth);
-	} else if (divides) {
+	} else if (shape == VALUE_COMPOUND) {
 		text_compound(job, value, depth);
 	} else {
 		text_scalar(job, value);
@@ -373,12 +211,12 @@ static void json_value(struct job *job, const struct value *value, unsigned dept
 static void json_scalar(struct job *job, const struct value *value)
 {
 	struct out *out = &job->cli->out;
-	uint64_t number = number_of(job, value);
+	uint64_t number = value_number(value, &job->memory);
 	const char *name;
 
 	if (value->info.kind == VMI_TYPE_POINTER)
 		json_hex(out, number);
-	else if ((name = enumerator_of(job, value, number)))
+	else if ((name = value_enumerator(job->os, value, number)))
 		json_text(out, name, strlen(name));
 	else if (value->info.is_bool && number <= 1)
 		json_bool(out, number);
@@ -392,11 +230,11 @@ static void json_members(struct job *job, const struct value *whole, unsigned de
 	struct vmi_member member;
 	struct value value;
 
-	for (unsigned i = 0; member_of(job, whole, i, &member, &value) && job->left; i++) {
+	for (unsigned i = 0; value_member(job->os, whole, i, &member, &value) && job->left; i++) {
 		if (*member.name) {
 			json_guest_key(&job->cli->out, member.name);
 			json_value(job, &value, depth + 1);
-		} else if (type_is_compound(&value.info) && depth < DEPTH_MAX) {
+		} else if (type_is_compound(&value.info) && depth < VALUE_DEPTH_MAX) {
 			json_members(job, &value, depth + 1);
 		}
 	}
@@ -405,23 +243,20 @@ static void json_members(struct job *job, const struct value *whole, unsigned de
 static void json_value(struct job *job, const struct value *value, unsigned depth)
 {
 	struct out *out = &job->cli->out;
-	bool divides = type_is_compound(&value->info) || value->info.kind == VMI_TYPE_ARRAY;
-	bool text = value->info.kind == VMI_TYPE_ARRAY && is_text(job, value);
-	enum vmi_status lacks = memory_lacks(&job->memory, value->offset, extent(value));
+	enum value_shape shape = value_shape(job->os, value, &job->memory);
 	struct value element;
 
-	if (!may_print(job) || depth > DEPTH_MAX ||
-	    (lacks && (!divides || text || lacks == VMI_ERR_CORRUPT))) {
+	if (!may_print(job) || depth > VALUE_DEPTH_MAX || shape == VALUE_LACKING) {
 		json_null(out);
-	} else if (text) {
+	} else if (shape == VALUE_TEXT) {
 		json_text(out, (const char *)job->memory.bytes + value->offset,
 			  text_length(job, value));
-	} else if (value->info.kind == VMI_TYPE_ARRAY) {
+	} else if (shape == VALUE_ARRAY) {
 		json_array_open(out);
-		for (unsigned i = 0; element_of(job, value, i, &element) && job->left; i++)
+		for (unsigned i = 0; value_element(job->os, value, i, &element) && job->left; i++)
 			json_value(job, &element, depth + 1);
 		json_array_close(out);
-	} else if (divides) {
+	} else if (shape == VALUE_COMPOUND) {
 		json_object_open(out);
 		json_members(job, value, depth);
 		json_object_close(out);
@@ -434,35 +269,35 @@ static void json_value(struct job *job, const struct value *value, unsigned dept
 static void json_symbols(struct job *job, const struct value *value, size_t len, unsigned depth)
 {
 	struct out *out = &job->cli->out;
+	enum value_shape shape = value_shape(job->os, value, &job->memory);
 	char *end = job->path + len, text[SYMBOL_TEXT];
 	size_t room = PATH_TEXT - len;
 	struct vmi_member member;
 	struct value inner;
 
-	if (depth > DEPTH_MAX || !job->left || out->error)
+	if (depth > VALUE_DEPTH_MAX || !job->left || out->error)
 		return;
 	job->left--;
-	if (value->info.kind == VMI_TYPE_POINTER) {
-		if (memory_lacks(&job->memory, value->offset, value->info.size) ||
-		    !symbol_name(job->os, number_of(job, value), text))
-			return;
-		json_guest_key(out, job->path);
-		json_text(out, text, strlen(text));
-	} else if (value->info.kind == VMI_TYPE_ARRAY && !is_text(job, value)) {
-		for (unsigned i = 0; element_of(job, value, i, &inner) && job->left; i++) {
+	if (shape == VALUE_ARRAY) {
+		for (unsigned i = 0; value_element(job->os, value, i, &inner) && job->left; i++) {
 			int n = snprintf(end, room, "[%u]", i);
 
 			if (n > 0 && (size_t)n < room)
 				json_symbols(job, &inner, len + (size_t)n, depth + 1);
 		}
-	} else if (type_is_compound(&value->info)) {
-		for (unsigned i = 0; member_of(job, value, i, &member, &inner) && job->left; i++) {
+	} else if (shape == VALUE_COMPOUND) {
+		for (unsigned i = 0; value_member(job->os, value, i, &member, &inner) && job->left;
+		     i++) {
 			int n = snprintf(end, room, "%s%s", len && *member.name ? "." : "",
 					 member.name);
 
 			if (n >= 0 && (size_t)n < room)
 				json_symbols(job, &inner, len + (size_t)n, depth + 1);
 		}
+	} else if (shape == VALUE_SCALAR && value->info.kind == VMI_TYPE_POINTER &&
+		   symbol_name(job->os, value_number(value, &job->memory), text)) {
+		json_guest_key(out, job->path);
+		json_text(out, text, strlen(text));
 	}
 	*end = '\0';
 }
@@ -492,7 +327,7 @@ static void print(struct job *job, const char *name, const struct value *value)
 	json_hex(out, address);
 	symbol_json(out, job->os, address);
 	json_key(out, "size");
-	json_size(out, extent(value));
+	json_size(out, value_extent(value));
 	json_key(out, "value");
 	json_value(job, value, 0);
 	json_key(out, "symbols");
@@ -526,13 +361,13 @@ static enum cli_status resolve(struct job *job, const char *name, struct value *
 
 		return status == VMI_ERR_NOT_FOUND ? CLI_USAGE : failed;
 	}
-	if (!value_of(job, type, field.offset * 8 + field.bit_offset, field.bit_count, value) ||
-	    !extent(value))
+	if (!value_of(job->os, type, field.offset * 8 + field.bit_offset, field.bit_count, value) ||
+	    !value_extent(value))
 		return cli_usage(job->cli, "%s has no size: there is no value of it", name);
-	if (extent(value) <= SIZE_MAX_VALUE)
+	if (value_extent(value) <= SIZE_MAX_VALUE)
 		return CLI_DELIVERED;
 	return cli_usage(job->cli, "%s has %" PRIu64 " bytes: that is too large to print", name,
-			 extent(value));
+			 value_extent(value));
 }
 
 static enum cli_status show(struct job *job, const char *name, const char *word)
@@ -547,9 +382,9 @@ static enum cli_status show(struct job *job, const char *name, const char *word)
 		return status;
 	address += value.offset;
 	value.offset = 0;
-	if (address > UINT64_MAX - extent(&value))
+	if (address > UINT64_MAX - value_extent(&value))
 		return cli_usage(job->cli, "%s at %s ends beyond the last address", name, word);
-	if (memory_read(job, address, extent(&value)))
+	if (memory_read(&job->memory, job->cli, job->space, address, value_extent(&value)))
 		print(job, name, &value);
 	else
 		status = CLI_PARTIAL;

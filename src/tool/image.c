@@ -251,10 +251,10 @@ static void say_missing(struct image *image)
 			"are zeros in the image",
 			image->padded);
 	if (image->excluded.count && !image->format->notes)
-		cli_say(cli,
-			"note: %" PRIu64 " bytes had been left out of %s, which %s images do "
-			"not tell from holes",
-			image_list_bytes(&image->excluded), cli->target, image->format->name);
+		cli_note(cli,
+			 "note: %" PRIu64 " bytes had been left out of %s, which %s images do "
+			 "not tell from holes",
+			 image_list_bytes(&image->excluded), cli->target, image->format->name);
 }
 
 static bool is_partial(const struct image *image)
@@ -280,6 +280,11 @@ enum cli_status image_keep(struct image *image, enum cli_status status)
 	}
 	say_missing(image);
 	return is_partial(image) ? CLI_PARTIAL : CLI_DELIVERED;
+}
+
+bool image_is_reported(const struct image *image)
+{
+	return !image->file.error && (image->cli->out.json || !cli_option(image->cli, OPT_QUIET));
 }
 
 void image_report_json(const struct image *image)
@@ -318,7 +323,7 @@ void image_report_text(const struct image *image)
 	text_put(out, image->file.path, strlen(image->file.path));
 	out_format(out, ": %.1f MiB of memory", (double)held_bytes(image) / MIB);
 	if (image->format->notes)
-		out_format(out, ", %u vcpus", image->vcpus);
+		out_format(out, ", %u vcpu%s", image->vcpus, image->vcpus == 1 ? "" : "s");
 	out_format(out, "; %.1f MiB on disk", (double)image_file_disk(&image->file) / MIB);
 }
 

@@ -66,6 +66,8 @@ enum cli_status image_list(struct image *image);
 enum cli_status image_write(struct image *image);
 /* Name the file, and say what could not be had. */
 enum cli_status image_keep(struct image *image, enum cli_status status);
+/* Is there one, and does the user want to hear of it? */
+bool image_is_reported(const struct image *image);
 /* The members of a JSON object, or the beginning of a line, about the image. */
 void image_report_json(const struct image *image);
 void image_report_text(const struct image *image);

@@ -79,31 +79,7 @@ static enum cli_status image_open(struct cli *cli)
 	return status == VMI_ERR_ARG ? CLI_USAGE : CLI_TARGET;
 }
 
-/* clang-format off */
-static const struct command *const commands[] = {
-	&command_info,
-	&command_regs,
-	&command_translate,
-	&command_read,
-	&command_string,
-	&command_strings,
-	&command_find,
-	&command_maps,
-	&command_symbols,
-	&command_modules,
-	&command_dmesg,
-	&command_types,
-	&command_struct,
-	&command_ps,
-	&command_sysinfo,
-	&command_vmas,
-	&command_files,
-	&command_mounts,
-	&command_sockets,
-	&command_convert,
-	NULL,
-};
-/* clang-format on */
+static const struct command *const commands[] = {&command_convert, NULL};
 
 static const struct program vmi_dump = {
 	.name = "vmi-dump",

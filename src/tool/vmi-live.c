@@ -17,34 +17,9 @@ static enum cli_status domain_open(struct cli *cli)
 	return status == VMI_ERR_UNSUPPORTED ? CLI_UNABLE : CLI_TARGET;
 }
 
-/* clang-format off */
 static const struct command *const commands[] = {
-	&command_list,
-	&command_info,
-	&command_regs,
-	&command_translate,
-	&command_read,
-	&command_string,
-	&command_strings,
-	&command_find,
-	&command_maps,
-	&command_symbols,
-	&command_modules,
-	&command_dmesg,
-	&command_types,
-	&command_struct,
-	&command_ps,
-	&command_vmas,
-	&command_files,
-	&command_mounts,
-	&command_sockets,
-	&command_sysinfo,
-	&command_monitor,
-	&command_snapshot,
-	&command_reset,
-	NULL,
+	&command_list, &command_monitor, &command_snapshot, &command_reset, NULL,
 };
-/* clang-format on */
 
 static const struct program vmi_live = {
 	.name = "vmi-live",
