@@ -97,19 +97,6 @@ static bool symbol_is_there(struct vmi_os *os, const char *name)
 	return !os_symbol(os, name, &gva, NULL);
 }
 
-static bool enumerator_is_there(struct vmi_os *os, const char *enumeration, const char *name)
-{
-	struct vmi_member member;
-	vmi_type type;
-
-	if (!os->types || types_find(os->types, enumeration, &type, NULL))
-		return false;
-	for (unsigned i = 0; !types_member(os->types, type, i, &member, NULL); i++)
-		if (!strcmp(member.name, name))
-			return true;
-	return false;
-}
-
 /* Entries for memory of devices: with CONFIG_DEVICE_PRIVATE two, since 5.14 four, since 6.15 three.
  */
 static unsigned device_count(struct vmi_os *os)
@@ -118,7 +105,7 @@ static unsigned device_count(struct vmi_os *os)
 		return 3;
 	if (symbol_is_there(os, "make_device_exclusive_range"))
 		return 4;
-	return !enumerator_is_there(os, "enum pageflags", "PG_anon_exclusive") &&
+	return !enumerator_bit(os, "enum pageflags", "PG_anon_exclusive") &&
 			       symbol_is_there(os, "migrate_vma_setup")
 		       ? 2
 		       : 0;
@@ -142,7 +129,7 @@ static unsigned table_room(struct vmi_os *os)
 static void rules_fill(struct vmi_os *os, struct absent_rules *rules)
 {
 	/* 5.19 has both this flag and a third number for migration, and markers. */
-	bool is_recent = enumerator_is_there(os, "enum pageflags", "PG_anon_exclusive");
+	bool is_recent = enumerator_bit(os, "enum pageflags", "PG_anon_exclusive");
 	unsigned poison = symbol_is_there(os, "memory_failure") ? 1 : 0;
 	unsigned markers = is_recent && symbol_is_there(os, "handle_userfault") ? 1 : 0;
 

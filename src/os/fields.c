@@ -182,3 +182,16 @@ uint64_t struct_size(struct vmi_os *os, const char *name)
 		return 0;
 	return info.size;
 }
+
+uint64_t enumerator_bit(struct vmi_os *os, const char *enumeration, const char *name)
+{
+	struct vmi_member member;
+	vmi_type type;
+
+	if (!os->types || types_find(os->types, enumeration, &type, NULL))
+		return 0;
+	for (unsigned i = 0; !types_member(os->types, type, i, &member, NULL); i++)
+		if (!strcmp(member.name, name) && member.value >= 0 && member.value < 64)
+			return UINT64_C(1) << member.value;
+	return 0;
+}

@@ -39,6 +39,9 @@ VMI_CHECKED enum vmi_status field_read(struct vmi_os *os, vmi_gva base, const st
 /* The same out of bytes of the structure that were read; 0 where they do not reach. */
 uint64_t field_get(const struct field *field, const uint8_t *structure, size_t len);
 
+/* The bit that "enum pageflags" or another enum of the kernel numbers so; 0: it has none. */
+uint64_t enumerator_bit(struct vmi_os *os, const char *enumeration, const char *name);
+
 /* How long the structure `name` is; 0: it is not known. */
 uint64_t struct_size(struct vmi_os *os, const char *name);
 

@@ -6,8 +6,6 @@
  * folio, and that knows which page of which area it has.
  */
 
-#include <string.h>
-
 #include "frame.h"
 #include "swap.h"
 #include "xarray_kernel.h"
@@ -98,17 +96,10 @@ static vmi_gva word_page(struct vmi_os *os, uint64_t word)
 /* Has the page been read? Before that it holds anything. */
 static bool is_up_to_date(struct vmi_os *os, const struct cache_fields *fields, vmi_gva page)
 {
-	struct vmi_member member;
 	uint64_t flags;
-	vmi_type type;
 
-	if (field_read(os, page, &fields->flags, &flags, NULL) ||
-	    types_find(os->types, "enum pageflags", &type, NULL))
-		return false;
-	for (unsigned i = 0; !types_member(os->types, type, i, &member, NULL); i++)
-		if (!strcmp(member.name, "PG_uptodate"))
-			return flags >> (member.value & 63) & 1;
-	return false;
+	return !field_read(os, page, &fields->flags, &flags, NULL) &&
+	       (flags & enumerator_bit(os, "enum pageflags", "PG_uptodate"));
 }
 
 /* The frame of a folio, whose first struct page is at `page`, that has the page. */

@@ -71,9 +71,9 @@ static enum vmi_status flags_find(struct vmi_os *os, struct zram_layout *layout,
 }
 
 /*
- * 4.18 to 5.10, whose modules tell no types, on 64 bits: the beginnings of struct zram and struct
- * zcomp, and a table whose entries have a time where zram tells of its blocks in debugfs, and a
- * lock of its own in kernels for real time, whose locks are no plain ones.
+ * 4.18 to 5.10, whose modules tell no types, on 64 bits; tried with 5.10: the beginnings of struct
+ * zram and struct zcomp, and a table whose entries have a time where zram tells of its blocks in
+ * debugfs, and a lock of its own in kernels for real time, whose locks are no plain ones.
  */
 static void layout_assume(struct vmi_os *os, struct zram_layout *layout)
 {
@@ -125,12 +125,12 @@ static enum vmi_status layout_resolve(struct vmi_os *os, struct zram_layout *lay
 
 	if (st)
 		return st;
-	if (os_modules_told_no_types(os)) {
+	st = fields_resolve(os, own, sizeof(own) / sizeof(*own), layout, err);
+	if (!st)
+		st = flags_find(os, layout, err);
+	if (st && os_modules_told_no_types(os)) {
 		layout_assume(os, layout);
-	} else {
-		st = fields_resolve(os, own, sizeof(own) / sizeof(*own), layout, err);
-		if (!st)
-			st = flags_find(os, layout, err);
+		st = VMI_OK;
 	}
 	return st ? st : zs_layout_find(os, &layout->zs, err);
 }

@@ -54,24 +54,10 @@ struct object {
 
 #define TO(member) offsetof(struct zs_layout, member)
 
-/* Before 5.17 a flag of the first frame tells that it holds a whole page: PG_owner_priv_1. */
-static enum vmi_status huge_mark_find(struct vmi_os *os, struct zs_layout *layout,
-				      struct vmi_error *err)
-{
-	static const char *const names = "enum pageflags";
-	struct vmi_member member;
-	vmi_type type;
-	enum vmi_status st = types_find(os->types, names, &type, err);
-
-	for (unsigned i = 0; !st && !types_member(os->types, type, i, &member, NULL); i++)
-		if (!strcmp(member.name, "PG_owner_priv_1") && member.value < 64) {
-			layout->huge_mark = UINT64_C(1) << member.value;
-			return VMI_OK;
-		}
-	return st ? st : vmi_fail(err, VMI_ERR_UNSUPPORTED, "%s has no PG_owner_priv_1", names);
-}
-
-/* 4.18 to 5.10, whose modules tell no types: all of these are at the same place on 64 bits. */
+/*
+ * 4.18 to 5.10, whose modules tell no types, on 64 bits; tried with 5.10. Objects are as long as
+ * the number of their class says.
+ */
 static void layout_assume(struct zs_layout *layout)
 {
 	layout->number =
@@ -99,15 +85,18 @@ enum vmi_status zs_layout_find(struct vmi_os *os, struct zs_layout *layout, stru
 
 	if (st)
 		return st;
-	if (os_modules_told_no_types(os))
+	st = fields_resolve(os, own, 4, layout, err);
+	if (st && os_modules_told_no_types(os)) {
 		layout_assume(layout);
-	else
-		st = fields_resolve(os, own, 4, layout, err);
-	if (!st && !layout->huge.is_there)
-		st = fields_resolve(os, &link, 1, layout, err);
-	if (!st && !layout->huge.is_there)
-		st = huge_mark_find(os, layout, err);
-	return st;
+		st = VMI_OK;
+	}
+	if (st || layout->huge.is_there)
+		return st;
+	/* Before 5.17 a flag of the first frame tells that it holds a whole page. */
+	layout->huge_mark = enumerator_bit(os, "enum pageflags", "PG_owner_priv_1");
+	if (!layout->huge_mark)
+		return vmi_fail(err, VMI_ERR_UNSUPPORTED, "the kernel has no PG_owner_priv_1");
+	return fields_resolve(os, &link, 1, layout, err);
 }
 
 #undef TO
