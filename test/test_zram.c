@@ -183,16 +183,22 @@ static void pages_make(struct sample *s)
 	os_guest_put(&s->guest, base, 8, s->pages);
 }
 
-static void process_make(struct sample *s)
+/* A page of the process, and where its entry is. */
+static vmi_gpa page_make(struct sample *s, vmi_gva gva)
 {
 	struct vmi_walk walk;
 	struct vmi_error err;
 
-	s->space = (struct vmi_space){.root = os_guest_space(&s->guest), .mode = VMI_MODE_4LEVEL};
-	os_guest_page(&s->guest, s->space.root, AT);
-	CHECK_OK(vmi_walk(s->guest.vm, &s->space, AT, &walk, &err));
-	s->entry = walk.step[walk.count - 1].entry_gpa;
+	os_guest_page(&s->guest, s->space.root, gva);
+	CHECK_OK(vmi_walk(s->guest.vm, &s->space, gva, &walk, &err));
 	vmi_translation_cache_flush(s->guest.vm);
+	return walk.step[walk.count - 1].entry_gpa;
+}
+
+static void process_make(struct sample *s)
+{
+	s->space = (struct vmi_space){.root = os_guest_space(&s->guest), .mode = VMI_MODE_4LEVEL};
+	s->entry = page_make(s, AT);
 }
 
 /* __swp_entry() of pgtable_64.h. */
@@ -514,6 +520,22 @@ static void test_protected(void **state)
 	expect_byte(s, 'p');
 }
 
+/* The kernel's own half has no pages in swap, whatever an entry looks like. */
+static void test_kernel_half(void **state)
+{
+	const vmi_gva at = 0xffffc90000000000;
+	struct sample *s = *state;
+	struct vmi_error err;
+	uint8_t byte;
+
+	CHECK_OK(vmi_read_bytes(s->guest.vm, &s->space, AT, &byte, 1, NULL, &err));
+	s->entry = page_make(s, at);
+	entry_set(s, AREA, SLOT);
+	CHECK_FAIL(vmi_read_bytes(s->guest.vm, &s->space, at, &byte, 1, NULL, &err),
+		   VMI_ERR_NOT_PRESENT, "is not present");
+	assert_null(strchr(err.text, ';'));
+}
+
 static void test_untold(void **state)
 {
 	struct sample *s = *state;
@@ -542,6 +564,7 @@ int main(void)
 		TEST(test_zeros),
 		TEST(test_protected),
 		TEST(test_cache),
+		TEST(test_kernel_half),
 		cmocka_unit_test_setup_teardown(test_untold, setup_untold, teardown),
 	};
 
