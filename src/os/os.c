@@ -88,8 +88,9 @@ static enum vmi_status types_load(struct vmi_os *os, struct vmi_error *err)
 {
 	enum vmi_status st = types_of_kernel(os, err);
 
+	/* Without libbpf no file would help. */
 	if (st)
-		return st == VMI_ERR_NOMEM
+		return st == VMI_ERR_NOMEM || st == VMI_ERR_UNSUPPORTED
 			       ? st
 			       : vmi_wrap(
 					 err, VMI_ERR_UNSUPPORTED,
