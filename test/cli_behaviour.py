@@ -210,6 +210,14 @@ class Usage(Base):
             self.assertIn(b"usage: vmi-dump " + name.encode(), one.stdout)
             self.assertEqual(run("help", name).stdout, one.stdout)
             self.assertTrue(all(len(line) <= 90 for line in one.stdout.splitlines()))
+        # What must be given is in the first line.
+        for name, must in (("find", b" --bytes HEX | --text TEXT | --regex RE "),
+                           ("convert", b" --output FILE "), ("read", b" ADDR LENGTH ")):
+            self.assertIn(must, run(name, "--help").stdout.splitlines()[0])
+        # What an option is for stands in one column.
+        for line in run("info", "--help").stdout.splitlines():
+            if line.startswith(b"      --") and b"@OFFSET" not in line:
+                self.assertRegex(line, b"^.{26} [a-z]")
         self.assertEqual(run("help").stdout, text.stdout)
         self.assertEqual(run("info", "-h").returncode, 0)
         version = run("--version")

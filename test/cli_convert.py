@@ -330,6 +330,31 @@ class Files(Base):
         self.assertEqual(result.returncode, 1)
         self.assertIn("exists; --force replaces it", result.stderr)
 
+    def split(self):
+        """A kdump as makedumpfile --split writes it: parts alike but for the pages that are theirs."""
+        run("convert", self.image, "-o", self.out, "--format", "kdump")
+        dump, parts = bytearray(content(self.out)), []
+        for number, (first, end) in enumerate(((0, 0x150), (0x150, 0x200))):
+            struct.pack_into("<IQQ", dump, PAGE + 12, 1, first, end)
+            struct.pack_into("<QQ", dump, PAGE + 80, first, end)
+            parts.append(os.path.join(self.dir, f"part{number}"))
+            with open(parts[-1], "wb") as file:
+                file.write(dump)
+        return parts
+
+    def test_onto_itself(self):
+        image, link = os.path.join(self.dir, "image"), os.path.join(self.dir, "link")
+        shutil.copy(self.image, image)
+        os.symlink(image, link)
+        parts = self.split()
+        for target, out in ((image, image), (image, link), (",".join(parts), parts[1])):
+            with self.subTest(target=target, out=out):
+                before = content(out)
+                result = run("convert", target, "-o", out, "--format", "raw", "--force")
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn("is what is read", result.stderr)
+                self.assertEqual(content(out), before)
+
     def test_no_room(self):
         def limit():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -76,13 +76,23 @@ class Os(Case):
         self.assertEqual([row["tid"] for row in self.rows("ps", "--threads") if row["pid"] == 40], [40, 41, 42])
         tree = self.rows("ps", "--tree")
         self.assertEqual({row["pid"]: row["depth"] for row in tree}[40], 1)
-        self.assertEqual(len(self.dump("ps")[0]), len(rows) + 1)
+        head, *lines = self.dump("ps")[0]
+        self.assertEqual(len(lines), len(rows))
+        # What a person reads can be given to the next command.
+        for line, row in zip(lines, rows):
+            fields = dict(zip(head.split(), line.split()))
+            self.assertEqual(fields["TASK"], row["task"])
+            self.assertEqual(fields["ROOT"], row["root"] or "-")
 
     def test_space_of_a_process(self):
         for option in (["--pid", 40], ["--process", "a (b) c"]):
             row, = self.rows("string", USER_VA, *option)
             self.assertEqual((row["text"], row["end"]), ("one", "nul"))
         self.dump("string", USER_VA, status=2)
+        # The kernel keeps 15 characters of a name.
+        for name in ("fifteen letters", "fifteen letters and more"):
+            self.assertIn("process 4000", self.dump("string", USER_VA, "--process", name, status=1)[1])
+        self.dump("string", USER_VA, "--process", "fifteen letter", status=2)
         # The kernel is mapped in it, too.
         self.assertEqual(self.dump("read", "linux_banner", 13, "--raw", "--pid", 40)[0], ["Linux version"])
 
@@ -90,10 +100,18 @@ class Os(Case):
         self.assertIn("41x", self.dump("maps", "--pid", "41x", status=2)[1])
         self.assertIn("39", self.dump("maps", "--pid", 39, status=2)[1])
         self.assertIn("nobody", self.dump("maps", "--process", "nobody", status=2)[1])
+        # ps takes no vcpu, so nobody should be told to name one.
+        said = self.dump("ps", "--mode", "4level", status=2)[1]
+        self.assertIn("--root", said)
+        self.assertNotIn("--vcpu", said)
+        said = self.dump("translate", USER_VA, status=2)[1]
+        self.assertIn("--pid", said)
         self.dump("maps", "--pid", 40, "--process", "init", status=2)
         self.dump("maps", "--pid", 40, "--root", 0x1000, status=2)
         self.assertIn("/nonexistent", self.dump("ps", "--btf", "/nonexistent", status=1)[1])
         self.assertEqual(self.dump("vmas", "--pid", 2)[0], [])  # a kernel thread
+        for command in ("vmas", "files", "sockets", "mounts"):
+            self.assertIn("--pid 40", self.dump(command, 40, status=2)[1])
 
     def test_version_tells(self):
         result = subprocess.run([VMI_DUMP, "--version"], capture_output=True, check=True)

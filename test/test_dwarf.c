@@ -189,7 +189,7 @@ static void test_refused(void **state)
 	fputs("no ELF file", file);
 	fclose(file);
 	symbols_init(&symbols);
-	CHECK_FAIL(types_of_dwarf(path, &types, &err), VMI_ERR_UNSUPPORTED, "DWARF");
+	CHECK_FAIL(types_of_dwarf(path, &types, &err), VMI_ERR_CORRUPT, "DWARF");
 	CHECK_FAIL(symbols_of_elf(&symbols, path, &err), VMI_ERR_CORRUPT, "no ELF file");
 	unlink(path);
 	CHECK_FAIL(types_of_dwarf(path, &types, &err), VMI_ERR_IO, "No such file");

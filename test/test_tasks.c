@@ -91,7 +91,7 @@ static const struct {
 	{63, 63, "stopped", 0x104, 0, 'T'},
 	{64, 64, "zombie", 0x80, 0x20, 'Z'},
 	{65, 65, "dead", 0x80, 0x10, 'X'},
-	{4000, 4000, "parked", 0x40, 0, 'P'},
+	{4000, 4000, "fifteen letters", 0x40, 0, 'P'},
 	{4095, 4095, "lock", 0x1000, 0, 'D'},
 };
 

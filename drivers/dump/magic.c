@@ -33,6 +33,11 @@ static const char hibernated[] =
 #else
 #define NO_LZMA "this build has no xz (VMI_WITH_LZMA): build it with that, or "
 #endif
+#ifdef VMI_WITH_ELF
+#define NO_ELF NULL
+#else
+#define NO_ELF "this build has no libelf (VMI_WITH_ELF): build it with that"
+#endif
 
 /* Signatures long enough that flat memory does not begin with one by chance. */
 static const struct signature {
@@ -41,7 +46,7 @@ static const struct signature {
 	const char *name;
 	const char *advice;
 } signatures[] = {
-	{"\177ELF", 4, "an ELF file", NULL},
+	{"\177ELF", 4, "an ELF file", NO_ELF},
 	{"PAGEDUMP", 8, "a 32-bit Windows crash dump", "take the memory in another way"},
 	{"FreeBSD Kernel Dump", 19, "a FreeBSD kernel dump",
 	 "have the machine's emulator or hypervisor write the memory"},

@@ -19,7 +19,7 @@ enum { SOCKET_FD = 3, MEMORY_FD = 4, FIRST_CLOSED_FD = 5, OUT_OF_THE_WAY = 16 };
 /* Own session: no terminal's signal. All signals blocked. No descriptor but what it needs. */
 static int spawn(pid_t *pid, int socket, int memory)
 {
-	const char *path = getenv("VMI_XEN_GUARD");
+	const char *path = secure_getenv("VMI_XEN_GUARD");
 	char *const argv[] = {(char[]){"vmi-xen-guard"}, (char[]){"--watch"}, NULL};
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;

@@ -62,7 +62,7 @@ enum vmi_status types_of_dwarf(const char *path, struct types **types, struct vm
 		return st;
 	Dwarf *dwarf = dwarf_begin(fd, DWARF_C_READ);
 	st = dwarf ? dwarf_take(dwarf, types, err)
-		   : vmi_fail(err, VMI_ERR_UNSUPPORTED, "it has neither BTF nor DWARF");
+		   : vmi_fail(err, VMI_ERR_CORRUPT, "it has neither BTF nor DWARF");
 	dwarf_end(dwarf);
 	close(fd);
 	return st ? vmi_wrap(err, st, "%s", path) : VMI_OK;

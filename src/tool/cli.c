@@ -224,9 +224,10 @@ static enum cli_status command_help(struct cli *cli)
 
 	const char *target = command->target == TARGET_NONE ? "" : cli->program->target;
 
-	out_format(out, "usage: %s %s%s%s%s%s [OPTIONS]\n\n%s\n\noptions:\n", cli->program->name,
-		   command->name, *target ? " " : "", target, *command->args ? " " : "",
-		   command->args, command->help);
+	out_format(out, "usage: %s %s%s%s%s%s%s%s [OPTIONS]\n\n%s\n\noptions:\n",
+		   cli->program->name, command->name, *target ? " " : "", target,
+		   *command->args ? " " : "", command->args, command->must ? " " : "",
+		   command->must ? command->must : "", command->help);
 	options_help(out, command->options);
 	options_help(out, cli->program->options & ~OPTION(OPT_VERSION));
 	return CLI_DELIVERED;
@@ -287,6 +288,19 @@ static enum cli_status run(struct cli *cli)
 	return status;
 }
 
+/* A number behind the target is often meant to be a process. */
+static enum cli_status refuse_argument(struct cli *cli)
+{
+	const char *name = cli->command->name, *argument = cli->args[0];
+	bool process = cli->command->options & OPTION(OPT_PID);
+	uint64_t number;
+
+	if (process && cli_parse(argument, strlen(argument), &number))
+		return cli_usage(cli, "%s takes no '%s': a process is named by --pid %s", name,
+				 argument, argument);
+	return cli_usage(cli, "%s takes no '%s'", name, argument);
+}
+
 static enum cli_status dispatch(struct cli *cli)
 {
 	const struct options *options = &cli->options;
@@ -328,7 +342,7 @@ static enum cli_status dispatch(struct cli *cli)
 	cli->args = word;
 	cli->arg_count = count;
 	if (!*cli->command->args && cli->arg_count)
-		return cli_usage(cli, "%s takes no '%s'", cli->command->name, cli->args[0]);
+		return refuse_argument(cli);
 	return run(cli);
 }
 

@@ -31,6 +31,7 @@ enum command_target {
 struct command {
 	const char *name;
 	const char *args;    /* as in a synopsis, behind the target */
+	const char *must;    /* options that must be given, the same way; NULL: none */
 	const char *summary; /* one line */
 	const char *help;    /* what --help says besides the options */
 	uint64_t options;    /* besides the program's */

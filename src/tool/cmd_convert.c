@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* convert: the same memory and registers in another format. */
 
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "image.h"
 #include "json.h"
 
@@ -32,14 +36,41 @@ static enum cli_status convert(struct image *image)
 	return status;
 }
 
+/* Are these names of one file? */
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat first, second;
+
+	return !stat(a, &first) && !stat(b, &second) && first.st_dev == second.st_dev &&
+	       first.st_ino == second.st_ino;
+}
+
+/* Is the file the image, or one of several that are named with commas between? */
+static bool is_read(const char *path, const char *target)
+{
+	bool found = is_same_file(path, target);
+	char *names = strdup(target), *rest = names;
+
+	for (char *name; !found && (name = strsep(&rest, ","));)
+		found = is_same_file(path, name);
+	free(names);
+	return found;
+}
+
 static enum cli_status run(struct cli *cli)
 {
+	const char *path = cli_option(cli, OPT_OUTPUT);
+
+	/* Not even by force: what the other format does not hold would be gone for good. */
+	if (path && is_read(path, cli->target))
+		return cli_usage(cli, "%s is what is read: name another file", path);
 	return image_run(cli, convert);
 }
 
 const struct command command_convert = {
 	.name = "convert",
 	.args = "",
+	.must = "--output FILE",
 	.summary = "the same memory and registers in another format",
 	.help = "Write what the image holds into FILE, which appears when it is complete, or not at\n"
 		"all. elf and kdump hold every register that the image has, and what it left out;\n"

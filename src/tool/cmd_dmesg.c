@@ -64,10 +64,8 @@ static enum cli_status run(struct cli *cli)
 	struct vmi_log_list list;
 	struct vmi_error err;
 	struct vmi_os *os;
-
-	if (cli->arg_count)
-		return cli_usage(cli, "dmesg takes nothing behind %s", cli->program->target);
 	enum cli_status failed = cli_os(cli, &os);
+
 	if (failed)
 		return failed;
 	enum vmi_status status = vmi_log(os, &list, &err);

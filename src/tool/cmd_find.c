@@ -202,11 +202,13 @@ static enum cli_status run(struct cli *cli)
 const struct command command_find = {
 	.name = "find",
 	.args = "",
+	.must = "--bytes HEX | --text TEXT | --regex RE",
 	.summary = "where bytes, a text or an expression are found",
-	.help = "Search guest-physical memory or, with --root, --vcpu or --mode, what is mapped in\n"
-		"that space. --text is searched as utf8 (default), latin1, utf16le, utf16be, ascii\n"
-		"or all of these. --bytes and --text also find matches that overlap; those of\n"
-		"--regex do not, are not empty and at most 65536 bytes long.",
+	.help = "Search guest-physical memory or, with --root, --vcpu, --mode, --pid or --process,\n"
+		"what is mapped in that space. --text is searched as utf8 (default), latin1,\n"
+		"utf16le, utf16be, ascii or all of these. --bytes and --text also find matches\n"
+		"that overlap; those of --regex do not, are not empty and at most 65536 bytes long.\n"
+		"Where there is none, nothing is printed; that is no failure.",
 	.options = OPTIONS_SPACE | OPTION(OPT_BYTES) | OPTION(OPT_TEXT) | OPTION(OPT_REGEX) |
 		   OPTION(OPT_ENCODING) | OPTION(OPT_THREADS),
 	.run = run,

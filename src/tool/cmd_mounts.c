@@ -62,10 +62,8 @@ static enum cli_status run(struct cli *cli)
 	struct vmi_error err;
 	struct vmi_os *os;
 	bool of_task = cli_process_is_named(cli);
-
-	if (cli->arg_count)
-		return cli_usage(cli, "mounts takes no arguments; a process is named by --pid N");
 	enum cli_status failed = cli_os(cli, &os);
+
 	if (!failed && of_task)
 		failed = cli_process(cli, os, &task);
 	if (failed)

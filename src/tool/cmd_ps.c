@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ps: the processes of the guest, and their threads. */
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +133,17 @@ static void print_json(struct listing *listing, const struct vmi_task *task, uns
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
+/* "0x" and the digits that addresses of a kernel of 64 bits have, and that most roots have. */
+enum { TASK_WIDTH = 18, ROOT_WIDTH = 12 };
+
+static void print_hex(struct out *out, int width, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	out_format(out, "%-*s ", width, text);
+}
+
 static void print_header(struct listing *listing)
 {
 	struct out *out = &listing->cli->out;
@@ -138,7 +151,8 @@ static void print_header(struct listing *listing)
 	out_string(out, "    PID ");
 	if (listing->threads)
 		out_string(out, "    TID ");
-	out_string(out, "   PPID        UID S TASK             ROOT         COMMAND");
+	out_format(out, "   PPID        UID S %-*s %-*s COMMAND", TASK_WIDTH, "TASK", ROOT_WIDTH,
+		   "ROOT");
 	out_line_end(out);
 }
 
@@ -181,12 +195,12 @@ static void print_text(struct listing *listing, const struct vmi_task *task, uns
 		out_string(out, "         ? ");
 	out_format(out, "%c ", task->state);
 	out_colour(out, OUT_ADDRESS);
-	out_format(out, "%016llx ", (unsigned long long)task->task);
+	print_hex(out, TASK_WIDTH, task->task);
 	out_colour(out, OUT_PLAIN);
 	if (task->flags & VMI_TASK_HAS_ROOT)
-		out_format(out, "%-12llx ", (unsigned long long)task->root);
+		print_hex(out, ROOT_WIDTH, task->root);
 	else
-		out_string(out, "-            ");
+		out_format(out, "%-*s ", ROOT_WIDTH, "-");
 	out_format(out, "%*s", (int)(2 * (depth < 32 ? depth : 32)), "");
 	print_command(listing, task);
 	if (task->state == 'Z' || task->state == 'X')

@@ -352,8 +352,7 @@ static enum cli_status parse(struct reading *reading)
 	bool raw = cli_option(cli, OPT_RAW);
 
 	if (cli->arg_count != 2)
-		return cli_usage(cli, "read takes an address and a length, not %u arguments",
-				 cli->arg_count);
+		return cli_usage(cli, "read takes an address and a length");
 	if (raw && (cli->out.json || cli_option(cli, OPT_TYPE) || cli_option(cli, OPT_SYMBOLS)))
 		return cli_usage(cli, "--raw goes with none of --json, --type and --symbols");
 	if (!cli_address(cli, cli->args[0], &reading->addr) ||

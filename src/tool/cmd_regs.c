@@ -115,7 +115,7 @@ static enum cli_status run(struct cli *cli)
 		return worst;
 	if (cli_option(cli, OPT_VCPU)) {
 		if (only >= count)
-			return cli_usage(cli, "there is no vcpu %llu: %s has the registers of %u",
+			return cli_usage(cli, "there is no vcpu %llu: %s has %u, from 0 on",
 					 (unsigned long long)only, cli->target, count);
 		return print_vcpu(cli, os, (unsigned)only);
 	}

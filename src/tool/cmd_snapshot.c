@@ -61,6 +61,7 @@ static enum cli_status run(struct cli *cli)
 const struct command command_snapshot = {
 	.name = "snapshot",
 	.args = "",
+	.must = "--output FILE",
 	.summary = "all memory and registers of one moment, in a file",
 	.help = "Pause the guest, copy its memory and registers, let it run on, and say how long it\n"
 		"was paused. An elf image (the default) and a kdump hold every register; raw and\n"

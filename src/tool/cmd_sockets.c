@@ -117,33 +117,37 @@ static void print_json(struct out *out, const struct vmi_task *task,
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-static void put_end_point(struct out *out, const struct vmi_socket *socket, const uint8_t *bytes,
-			  uint16_t number)
+enum { END_POINT_BYTES = INET6_ADDRSTRLEN + 16, LOCAL_WIDTH = 22 };
+
+static void end_point_text(const struct vmi_socket *socket, const uint8_t *bytes, uint16_t number,
+			   char whole[END_POINT_BYTES])
 {
-	char text[INET6_ADDRSTRLEN], whole[INET6_ADDRSTRLEN + 16];
+	char text[INET6_ADDRSTRLEN];
 
 	address_text(socket, bytes, text);
-	snprintf(whole, sizeof(whole), socket->family == FAMILY_INET ? "%s:%u" : "[%s]:%u", text,
+	snprintf(whole, END_POINT_BYTES, socket->family == FAMILY_INET ? "%s:%u" : "[%s]:%u", text,
 		 number);
-	out_format(out, " %-22s", whole);
 }
 
 static void print_text(struct out *out, const struct vmi_task *task,
 		       const struct vmi_socket *socket)
 {
 	char family[NAME_BYTES], type[NAME_BYTES], protocol[NAME_BYTES], state[NAME_BYTES];
+	char local[END_POINT_BYTES], remote[END_POINT_BYTES];
 
-	out_format(out, "%6d %4" PRId32 " %-7s %-9s %-7s %-11s", task->pid, socket->fd,
+	out_format(out, "%6d %4" PRId32 " %-7s %-9s %-8s %-11s", task->pid, socket->fd,
 		   name_of(families, socket->family, family), name_of(types, socket->type, type),
 		   protocol_name(socket, protocol), name_of(states, socket->state, state));
 	if (is_inet(socket)) {
-		put_end_point(out, socket, socket->local, socket->local_port);
-		put_end_point(out, socket, socket->remote, socket->remote_port);
-	} else {
-		out_format(out, " %" PRIu64 " ", socket->inode);
-	}
-	if (socket->path)
+		end_point_text(socket, socket->local, socket->local_port, local);
+		end_point_text(socket, socket->remote, socket->remote_port, remote);
+		out_format(out, " %-*s %s", LOCAL_WIDTH, local, remote);
+	} else if (socket->path) {
+		out_format(out, " %-*" PRIu64 " ", LOCAL_WIDTH, socket->inode);
 		text_put(out, socket->path, strlen(socket->path));
+	} else {
+		out_format(out, " %" PRIu64, socket->inode);
+	}
 	out_line_end(out);
 }
 
@@ -167,9 +171,10 @@ static enum vmi_status print_process(struct cli *cli, struct vmi_os *os,
 
 static enum cli_status run(struct cli *cli)
 {
-	if (cli->arg_count)
-		return cli_usage(cli, "sockets takes no arguments; a process is named by --pid N");
-	return for_each_process(cli, print_process);
+	return for_each_process(cli,
+				"   PID   FD FAMILY  TYPE      PROTOCOL STATE       "
+				"LOCAL/INODE            REMOTE/NAME",
+				print_process);
 }
 
 const struct command command_sockets = {

@@ -219,10 +219,11 @@ const struct command command_strings = {
 	.name = "strings",
 	.args = "",
 	.summary = "every printable string",
-	.help = "List the printable strings of guest-physical memory or, with --root, --vcpu or\n"
-		"--mode, of what is mapped in that space. An ascii string (the default) is of 0x20\n"
-		"to 0x7e and tabs; utf8 adds every character that shows; utf16le is of characters\n"
-		"below U+3000 and above U+FFFF, at even and odd addresses; all is all of these.",
+	.help = "List the printable strings of guest-physical memory or, with --root, --vcpu,\n"
+		"--mode, --pid or --process, of what is mapped in that space. An ascii string (the\n"
+		"default) is of 0x20 to 0x7e and tabs; utf8 adds every character that shows; utf16le\n"
+		"is of characters below U+3000 and above U+FFFF, at even and odd addresses; all is\n"
+		"all of these.",
 	.options = OPTIONS_SPACE | OPTION(OPT_MIN) | OPTION(OPT_ENCODING) | OPTION(OPT_OFFSETS) |
 		   OPTION(OPT_THREADS),
 	.run = run,

@@ -2,6 +2,7 @@
 /* symbols: of the kernel and of its modules. */
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "json.h"
@@ -74,6 +75,17 @@ static enum cli_status print_one(struct cli *cli, struct vmi_os *os, const char 
 	return CLI_DELIVERED;
 }
 
+/* Of a name; where it has a colon, of "module:name". */
+static bool is_like(const struct vmi_symbol *symbol, const char *pattern)
+{
+	char name[1024];
+
+	if (!symbol->module || !strchr(pattern, ':'))
+		return !fnmatch(pattern, symbol->name, 0);
+	snprintf(name, sizeof(name), "%s:%s", symbol->module, symbol->name);
+	return !fnmatch(pattern, name, 0);
+}
+
 static enum cli_status print_matching(struct cli *cli, struct vmi_os *os, const char *pattern)
 {
 	struct vmi_symbol symbol;
@@ -82,7 +94,7 @@ static enum cli_status print_matching(struct cli *cli, struct vmi_os *os, const 
 	if (!strpbrk(pattern, "*?[\\"))
 		return print_one(cli, os, pattern);
 	while (!vmi_symbol_next(os, &cursor, &symbol) && !cli->out.error) {
-		if (fnmatch(pattern, symbol.name, 0))
+		if (!is_like(&symbol, pattern))
 			continue;
 		print(cli, &symbol, NULL);
 		printed++;
@@ -115,9 +127,10 @@ const struct command command_symbols = {
 	.args = "[PATTERN|ADDR]...",
 	.summary = "symbols of the kernel and its modules",
 	.help = "List the symbols of the Linux kernel in the image and of its modules: address,\n"
-		"type as nm has it, name, module. PATTERN is a shell pattern, such as 'sys_*'.\n"
-		"A number is an address: the symbol it lies in is listed. They are the kernel's own\n"
-		"(kallsyms); --system-map and --vmlinux name files with others.",
+		"type as nm has it, name, module. PATTERN is a shell pattern, such as 'sys_*', or\n"
+		"'ext4:*' for a module's. A number is an address: the symbol it lies in is listed.\n"
+		"They are the kernel's own (kallsyms); --system-map and --vmlinux name files with\n"
+		"others.",
 	.options = OPTIONS_OS,
 	.run = run,
 };

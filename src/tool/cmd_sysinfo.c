@@ -17,12 +17,20 @@ struct report {
 	struct out *out;
 };
 
+/* The key is a name for scripts; people read words. */
 static void label(struct report *report, const char *key)
 {
-	if (report->out->json)
+	char words[32];
+	size_t i;
+
+	if (report->out->json) {
 		json_key(report->out, key);
-	else
-		out_format(report->out, "%-15s ", key);
+		return;
+	}
+	for (i = 0; key[i] && i < sizeof(words) - 1; i++)
+		words[i] = key[i] == '_' ? ' ' : key[i];
+	words[i] = '\0';
+	out_format(report->out, "%-15s ", words);
 }
 
 static void text(struct report *report, const char *key, const char *value)
@@ -92,12 +100,17 @@ static void print_uptime(struct report *report, uint64_t uptime_ns)
 
 	snprintf(value, sizeof(value), "%llu.%02llu", (unsigned long long)(uptime_ns / second_ns),
 		 (unsigned long long)(uptime_ns % second_ns / (second_ns / 100)));
-	if (!uptime_ns || !report->out->json) {
-		text(report, "uptime_s", uptime_ns ? value : NULL);
+	if (!uptime_ns) {
+		text(report, "uptime_s", NULL);
 		return;
 	}
-	label(report, "uptime_s");
-	json_number(report->out, value);
+	label(report, report->out->json ? "uptime_s" : "uptime");
+	if (report->out->json) {
+		json_number(report->out, value);
+	} else {
+		out_format(report->out, "%s s", value);
+		out_line_end(report->out);
+	}
 }
 
 static void print_load(struct report *report, const struct vmi_sysinfo *info)
@@ -161,7 +174,7 @@ static void print_current(struct report *report, unsigned vcpu, const struct vmi
 	if (!out->json) {
 		char key[24];
 
-		snprintf(key, sizeof(key), "current[%u]", vcpu);
+		snprintf(key, sizeof(key), "vcpu %u runs", vcpu);
 		label(report, key);
 		out_format(out, "%d ", task->tid);
 		text_put(out, task->comm, strlen(task->comm));

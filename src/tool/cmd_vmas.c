@@ -83,9 +83,7 @@ static enum vmi_status print_process(struct cli *cli, struct vmi_os *os,
 
 static enum cli_status run(struct cli *cli)
 {
-	if (cli->arg_count)
-		return cli_usage(cli, "vmas takes no arguments; a process is named by --pid N");
-	return for_each_process(cli, print_process);
+	return for_each_process(cli, NULL, print_process);
 }
 
 const struct command command_vmas = {

@@ -323,7 +323,7 @@ void image_report_text(const struct image *image)
 	text_put(out, image->file.path, strlen(image->file.path));
 	out_format(out, ": %.1f MiB of memory", (double)held_bytes(image) / MIB);
 	if (image->format->notes)
-		out_format(out, ", %u vcpus", image->vcpus);
+		out_format(out, ", %u vcpu%s", image->vcpus, image->vcpus == 1 ? "" : "s");
 	out_format(out, "; %.1f MiB on disk", (double)image_file_disk(&image->file) / MIB);
 }
 

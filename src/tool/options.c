@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "options.h"
 #include "out.h"
@@ -16,7 +17,7 @@ static const struct {
 	char letter;
 } table[OPT_COUNT] = {
 	[OPT_JSON] = {"json", NULL, "one JSON object per line", 'j'},
-	[OPT_QUIET] = {"quiet", NULL, "say only what goes wrong", 'q'},
+	[OPT_QUIET] = {"quiet", NULL, "no progress bar", 'q'},
 	[OPT_DRIVER] = {"driver", "NAME", "this driver, instead of the one that knows the content",
 			0},
 	[OPT_NO_MMAP] = {"no-mmap", NULL, "read the image instead of mapping it", 0},
@@ -27,7 +28,7 @@ static const struct {
 	[OPT_VERSION] = {"version", NULL, "version, and what was built in", 'V'},
 	[OPT_ROOT] = {"root", "GPA", "the space below this page-table root (a CR3 value will do)",
 		      0},
-	[OPT_VCPU] = {"vcpu", "N", "vcpu N: its space, its registers, its events", 0},
+	[OPT_VCPU] = {"vcpu", "N", "this vcpu only, or the space that it is in", 0},
 	[OPT_MODE] = {"mode", "MODE", "auto, legacy, pae, 4level or 5level", 0},
 	[OPT_PHYS] = {"phys", NULL, "guest-physical addresses, no translation", 0},
 	[OPT_FROM] = {"from", "FILE", "addresses from FILE, one per line; - is standard input", 0},
@@ -74,8 +75,8 @@ static const struct {
 	[OPT_SYSTEM_MAP] = {"system-map", "FILE", "the kernel's symbols, as nm prints them", 0},
 	[OPT_BTF] = {"btf", "FILE", "the kernel's types: BTF, or an ELF file with it", 0},
 	[OPT_VMLINUX] = {"vmlinux", "FILE", "the kernel, with symbols and DWARF", 0},
-	[OPT_PID] = {"pid", "N", "the process with this number: its space", 'p'},
-	[OPT_PROCESS] = {"process", "NAME", "the process of this name: its space", 0},
+	[OPT_PID] = {"pid", "N", "the process, or thread, with this number", 'p'},
+	[OPT_PROCESS] = {"process", "NAME", "the process of this name", 0},
 	[OPT_TREE] = {"tree", NULL, "children under their parents", 0},
 	[OPT_ALL_THREADS] = {"threads", NULL, "the other threads of each process, too", 0},
 	[OPT_SYMBOLS] = {"symbols", NULL, "the symbols beside the addresses", 0},
@@ -182,6 +183,8 @@ const char *options_stranger(const struct options *options, uint64_t allowed)
 
 void options_help(struct out *out, uint64_t set)
 {
+	enum { NAMES_WIDTH = 24 };
+
 	for (int i = 0; i < OPT_COUNT; i++) {
 		char names[40];
 		char letter[5] = "    ";
@@ -195,6 +198,10 @@ void options_help(struct out *out, uint64_t set)
 
 		snprintf(names, sizeof(names), "%s--%s%s%s", letter, table[i].name,
 			 *argument && !optional ? " " : "", argument);
-		out_format(out, "  %-24s %s\n", names, table[i].help);
+		if (strlen(names) > NAMES_WIDTH) {
+			out_format(out, "  %s\n", names);
+			names[0] = '\0';
+		}
+		out_format(out, "  %-*s %s\n", NAMES_WIDTH, names, table[i].help);
 	}
 }

@@ -27,13 +27,12 @@ static enum cli_status default_space(struct cli *cli, enum vmi_mode mode, struct
 
 	if (status != VMI_ERR_NOT_FOUND && status != VMI_ERR_UNSUPPORTED)
 		return status ? cli_failure(cli, status, &err) : CLI_DELIVERED;
-	const char *phys = cli->command->options & OPTION(OPT_PHYS)
-				   ? ", or take guest-physical addresses with --phys"
-				   : "";
-	return cli_usage(cli,
-			 "%s tells no page-table root: name one with --root GPA or a vcpu with "
-			 "--vcpu N%s",
-			 cli->target, phys);
+	uint64_t takes = cli->command->options;
+	return cli_usage(
+		cli, "%s tells no page-table root: name one with --root GPA%s%s", cli->target,
+		takes & OPTION(OPT_VCPU) ? ", a vcpu with --vcpu N or a Linux process with --pid N"
+					 : "",
+		takes & OPTION(OPT_PHYS) ? ", or take guest-physical addresses with --phys" : "");
 }
 
 static enum cli_status process_space(struct cli *cli, struct vmi_space *space)

@@ -22,10 +22,14 @@ static enum cli_status task_by_pid(struct cli *cli, struct vmi_os *os, struct vm
 	return status == VMI_ERR_NOT_FOUND ? CLI_USAGE : failed;
 }
 
-/* The kernel keeps 15 characters of a name. */
+/* The kernel keeps 15 characters of a name, but of some of its own threads all. */
 static bool is_called(const struct vmi_task *task, const char *name)
 {
-	return !strncmp(task->comm, name, sizeof(task->comm) - 1);
+	enum { KEPT = 15 };
+
+	if (strlen(name) > KEPT && strlen(task->comm) == KEPT && !(task->flags & VMI_TASK_KERNEL))
+		return !strncmp(task->comm, name, KEPT);
+	return !strcmp(task->comm, name);
 }
 
 static void say_candidates(struct cli *cli, const struct vmi_task_list *list, const char *name)
@@ -77,7 +81,15 @@ enum cli_status cli_process(struct cli *cli, struct vmi_os *os, struct vmi_task 
 	return cli_option(cli, OPT_PID) ? task_by_pid(cli, os, task) : task_by_name(cli, os, task);
 }
 
-enum cli_status for_each_process(struct cli *cli,
+static void print_head(struct cli *cli, const char *head)
+{
+	if (!head || cli->out.json)
+		return;
+	out_string(&cli->out, head);
+	out_line_end(&cli->out);
+}
+
+enum cli_status for_each_process(struct cli *cli, const char *head,
 				 enum vmi_status (*each)(struct cli *cli, struct vmi_os *os,
 							 const struct vmi_task *task,
 							 struct vmi_error *err))
@@ -95,6 +107,7 @@ enum cli_status for_each_process(struct cli *cli,
 		failed = cli_process(cli, os, &task);
 		if (failed)
 			return failed;
+		print_head(cli, head);
 		enum vmi_status status = each(cli, os, &task, &err);
 		return status ? cli_failure(cli, status, &err) : cli_os_end(cli);
 	}
@@ -102,6 +115,7 @@ enum cli_status for_each_process(struct cli *cli,
 	if (status)
 		return cli_failure(cli, status, &err);
 	failed = CLI_DELIVERED;
+	print_head(cli, head);
 	for (size_t i = 0; i < list.count && !cli->out.error; i++) {
 		status = each(cli, os, &list.task[i], &err);
 		if (status)

@@ -5,10 +5,10 @@
 #include "os.h"
 
 /*
- * Call each() for the process that the options name, or for all of them. What a process lacks is
- * said and the next one follows; the status is that of all.
+ * Call each() for the process that the options name, or for all of them, below a head for people
+ * (NULL: none). What a process lacks is said and the next one follows; the status is that of all.
  */
-enum cli_status for_each_process(struct cli *cli,
+enum cli_status for_each_process(struct cli *cli, const char *head,
 				 enum vmi_status (*each)(struct cli *cli, struct vmi_os *os,
 							 const struct vmi_task *task,
 							 struct vmi_error *err));

@@ -252,6 +252,9 @@ class Check:
         want = [tuple(s) for s in self.truth["symbols"]
                 if s[3] is None or (self.typed and s[3] not in MADE)]
         self.expect_same("symbols", sorted(got, key=str), sorted(want, key=str))
+        for module in {s[3] for s in want if s[3]}:
+            names = sorted(s["name"] for s in self.ask("symbols", module + ":*"))
+            self.expect_same("symbols of " + module, names, sorted(s[2] for s in want if s[3] == module))
 
     def sysinfo(self):
         if not self.typed:
