@@ -141,6 +141,8 @@ static const struct made_member types[] = {
 	{"", "close_on_exec", "ptr", FT_CLOSE},
 	{"nsproxy", NULL, NULL, 8},
 	{"", "mnt_ns", "ptr", 0},
+	{"rb_root", NULL, NULL, 8},
+	{"", "rb_node", "ptr", 0},
 	{"mnt_namespace", NULL, NULL, 16},
 	{"", "list", "u64[2]", 0},
 	{"rb_node", NULL, NULL, 16},
@@ -155,7 +157,7 @@ struct kernel {
 	vmi_gva vma[VMAS];
 	vmi_gva root, mnt, mnt_root, file_entry; /* entries */
 	vmi_gva below, above;                    /* mounts */
-	vmi_gva inode, super, file, table, fds, open_fds, fs;
+	vmi_gva inode, super, file, table, fds, open_fds, fs, space;
 };
 
 static void put(struct kernel *kernel, vmi_gva gva, uint64_t value)
@@ -251,6 +253,7 @@ static void mounts_make(struct kernel *kernel)
 	struct os_guest *guest = &kernel->guest;
 	vmi_gva proxy = os_guest_alloc(guest, WORD), space = os_guest_alloc(guest, 16);
 
+	kernel->space = space;
 	kernel->fs = os_guest_alloc(guest, 16);
 	put(kernel, kernel->task.task + T_FS, kernel->fs);
 	put(kernel, kernel->fs, kernel->below + M_MNT);
@@ -262,13 +265,13 @@ static void mounts_make(struct kernel *kernel)
 	os_guest_list_add(guest, space, kernel->above + M_LIST);
 }
 
-static int make(void **state)
+static int make_with(void **state, const struct made_member *rows)
 {
 	struct kernel *kernel = test_calloc(1, sizeof(*kernel));
 	struct os_guest *guest = &kernel->guest;
 
 	os_guest_init(guest);
-	os_guest_types(guest, types, sizeof(types) / sizeof(*types));
+	os_guest_types(guest, rows, sizeof(types) / sizeof(*types));
 	kernel->task =
 		(struct vmi_task){.task = os_guest_variable(guest, "init_task", 32), .pid = 7};
 	kernel->inode = os_guest_alloc(guest, 32);
@@ -300,6 +303,25 @@ static int make(void **state)
 	guest->problems = 0;
 	*state = kernel;
 	return 0;
+}
+
+static int make(void **state)
+{
+	return make_with(state, types);
+}
+
+/* As it is since 6.8: a namespace's mounts are in a tree. */
+static int make_tree(void **state)
+{
+	struct made_member rows[sizeof(types) / sizeof(*types)];
+
+	memcpy(rows, types, sizeof(types));
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (rows[i].member && !strcmp(rows[i].member, "mnt_list"))
+			rows[i].member = "mnt_node";
+		else if (rows[i].member && !strcmp(rows[i].member, "list"))
+			rows[i] = (struct made_member){"", "mounts", "rb_root", 0};
+	return make_with(state, rows);
 }
 
 static int drop(void **state)
@@ -493,6 +515,34 @@ static void test_mounts_in_circles(void **state)
 	vmi_mount_list_free(&list);
 }
 
+static void test_mounts_in_a_tree(void **state)
+{
+	struct kernel *kernel = *state;
+	vmi_gva below = kernel->below + M_LIST, above = kernel->above + M_LIST;
+	struct vmi_mount_list list;
+	struct vmi_error err;
+
+	/* Right is the first in a node, left the second. */
+	put(kernel, kernel->space, below);
+	put(kernel, below, above);
+	put(kernel, below + WORD, 0);
+	put(kernel, above, 0);
+	put(kernel, above + WORD, 0);
+	CHECK_OK(vmi_mounts(kernel->guest.os, &kernel->task, &list, &err));
+	assert_int_equal(kernel->guest.problems, 0);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.mount[1].target, "/mnt");
+	vmi_mount_list_free(&list);
+	/* Torn, it leads back to where it was, in two ways. */
+	put(kernel, above, below);
+	put(kernel, above + WORD, above);
+	CHECK_OK(vmi_mounts(kernel->guest.os, &kernel->task, &list, &err));
+	assert_int_equal(kernel->guest.problems, 2);
+	assert_non_null(strstr(kernel->guest.problem, "the tree of mounts runs in a circle"));
+	assert_int_equal(list.count, 2);
+	vmi_mount_list_free(&list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,6 +552,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files, make, drop),
 		cmocka_unit_test_setup_teardown(test_mounts, make, drop),
 		cmocka_unit_test_setup_teardown(test_mounts_in_circles, make, drop),
+		cmocka_unit_test_setup_teardown(test_mounts_in_a_tree, make_tree, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

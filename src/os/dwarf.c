@@ -17,10 +17,10 @@ static int units_make(Dwarf *dwarf, struct maker *m)
 	int st = 0;
 
 	while (st >= 0 && !dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &top, NULL)) {
-		if (!m->count &&
+		if (!m->made.count &&
 		    !dwarf_cu_die(unit, &die, NULL, NULL, &pointer_size, NULL, NULL, NULL))
 			st = -EINVAL;
-		else if (!m->count)
+		else if (!m->made.count)
 			st = btf__set_pointer_size(m->btf, pointer_size);
 		for (int more = st < 0 ? 1 : dwarf_child(&top, &die); !more && st >= 0;
 		     more = dwarf_siblingof(&die, &die))
@@ -33,15 +33,15 @@ static int units_make(Dwarf *dwarf, struct maker *m)
 static enum vmi_status dwarf_take(Dwarf *dwarf, struct types **types, struct vmi_error *err)
 {
 	struct btf *btf = btf__new_empty();
-	struct maker m;
-	int st = maker_init(&m, btf) && btf ? units_make(dwarf, &m) : -ENOMEM;
+	struct maker m = {.btf = btf};
+	int st = btf ? units_make(dwarf, &m) : -ENOMEM;
 	uint32_t len = 0;
 	const void *bytes = st >= 0 ? btf__raw_data(btf, &len) : NULL;
 	enum vmi_status status;
 
-	if (bytes && m.count)
+	if (bytes && m.made.count)
 		status = types_of_bytes(bytes, len, NULL, types, err);
-	else if (st == -ENOMEM || (st >= 0 && m.count))
+	else if (st == -ENOMEM || (st >= 0 && m.made.count))
 		status = vmi_fail(err, VMI_ERR_NOMEM, "out of memory for its types");
 	else if (st < 0)
 		status = vmi_fail(err, VMI_ERR_CORRUPT, "its types cannot be made out: %s",
@@ -49,7 +49,7 @@ static enum vmi_status dwarf_take(Dwarf *dwarf, struct types **types, struct vmi
 	else
 		status = vmi_fail(err, VMI_ERR_UNSUPPORTED, "it has no types");
 	btf__free(btf);
-	maker_deinit(&m);
+	map_free(&m.made);
 	return status;
 }
 

@@ -20,67 +20,26 @@ enum {
 	NAME_BITS = 27, /* of a name's place among the strings, which BTF limits to 2^24 */
 };
 
-/* What was made already: kind, name and size, or kind and what is referred to. */
-struct made {
-	uint64_t key; /* 0: free */
-	int id;
-};
-
-/* ---- what was made -------------------------------------------------------------------------- */
-
-static size_t slot_of(const struct maker *m, uint64_t key)
-{
-	size_t slot = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & m->mask;
-
-	while (m->made[slot].key && m->made[slot].key != key)
-		slot = (slot + 1) & m->mask;
-	return slot;
-}
-
-static bool made_grow(struct maker *m)
-{
-	struct maker next = {.mask = m->made ? 2 * m->mask + 1 : (1 << 16) - 1};
-
-	next.made = calloc(next.mask + 1, sizeof(*next.made));
-	if (!next.made)
-		return false;
-	for (size_t i = 0; m->made && i <= m->mask; i++)
-		if (m->made[i].key)
-			next.made[slot_of(&next, m->made[i].key)] = m->made[i];
-	free(m->made);
-	m->made = next.made;
-	m->mask = next.mask;
-	return true;
-}
-
-bool maker_init(struct maker *m, struct btf *btf)
-{
-	*m = (struct maker){.btf = btf};
-	return made_grow(m);
-}
-
-void maker_deinit(struct maker *m)
-{
-	free(m->made);
-}
+/* ---- what was made: by kind, name and size, or by kind and what is referred to --------------- */
 
 static int made_find(const struct maker *m, uint64_t key)
 {
-	const struct made *made = &m->made[slot_of(m, key)];
+	const uint64_t *id = map_find(&m->made, key);
 
-	return made->key ? made->id : -ENOENT;
+	return id ? (int)*id : -ENOENT;
 }
 
 /* Remember `id`, which may be an errno; it is returned. */
 static int made_keep(struct maker *m, uint64_t key, int id)
 {
+	uint64_t *old = map_find(&m->made, key);
+
 	if (id < 0)
 		return id;
-	if (2 * m->count >= m->mask && !made_grow(m))
+	if (old)
+		*old = (uint64_t)id;
+	else if (!map_add(&m->made, key, (uint64_t)id))
 		return -ENOMEM;
-	struct made *made = &m->made[slot_of(m, key)];
-	m->count += !made->key;
-	*made = (struct made){.key = key, .id = id};
 	return id;
 }
 

@@ -7,7 +7,6 @@
 
 #include "fields.h"
 #include "module_types.h"
-#include "vmcoreinfo.h"
 
 /* The next of "a|b|c"; false behind the last, or when it does not fit. */
 static bool alternative(const char **list, char *name, size_t size)
@@ -99,6 +98,7 @@ static bool want_resolve(struct vmi_os *os, const struct field_want *want, struc
 /* Without types, what VMCOREINFO tells of some members. */
 static bool want_told(struct vmi_os *os, const struct field_want *want, struct field *field)
 {
+	const struct vmcoreinfo *info = os_vmcoreinfo(os);
 	const char *structures = want->structure;
 	char structure[64], path[64], name[sizeof(structure) + sizeof(path)];
 
@@ -107,10 +107,10 @@ static bool want_told(struct vmi_os *os, const struct field_want *want, struct f
 		const char *paths = want->path;
 
 		if (!*paths)
-			field->is_there = vmcoreinfo_find(os->vm, "SIZE", structure, &field->size);
+			field->is_there = vmcoreinfo_find(info, "SIZE", structure, &field->size);
 		while (!field->is_there && alternative(&paths, path, sizeof(path))) {
 			snprintf(name, sizeof(name), "%s.%s", structure, path);
-			field->is_there = vmcoreinfo_find(os->vm, "OFFSET", name, &field->offset);
+			field->is_there = vmcoreinfo_find(info, "OFFSET", name, &field->offset);
 		}
 		if (field->is_there)
 			return true;

@@ -54,14 +54,15 @@ static bool try_vcpus(struct kernel *kernel, struct vmi *vm)
 
 static bool try_vmcoreinfo(struct kernel *kernel, struct vmi *vm)
 {
+	const struct vmcoreinfo info = vmcoreinfo_of_image(vm);
 	uint64_t table, base = 0;
 
-	if (!vmcoreinfo_find(vm, "SYMBOL", "init_top_pgt", &table) &&
-	    !vmcoreinfo_find(vm, "SYMBOL", "swapper_pg_dir", &table) &&
-	    !vmcoreinfo_find(vm, "SYMBOL", "init_level4_pgt", &table))
+	if (!vmcoreinfo_find(&info, "SYMBOL", "init_top_pgt", &table) &&
+	    !vmcoreinfo_find(&info, "SYMBOL", "swapper_pg_dir", &table) &&
+	    !vmcoreinfo_find(&info, "SYMBOL", "init_level4_pgt", &table))
 		return false;
 	/* Older kernels do not tell it; then it is tried as 0. */
-	if (!vmcoreinfo_find(vm, "NUMBER", "phys_base", &base))
+	if (!vmcoreinfo_find(&info, "NUMBER", "phys_base", &base))
 		base = 0;
 	return table >= image_first &&
 	       kernel_root_search(kernel, vm, table - image_first + base, "vmcoreinfo");

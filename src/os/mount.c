@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "list.h"
+#include "map.h"
 #include "path.h"
 #include "text.h"
 
@@ -77,7 +78,8 @@ struct walk {
 	struct path_text text;
 	char name[NAME_BYTES];
 	struct vmi_mount *mount;
-	size_t count, room, visited;
+	size_t count, room;
+	struct map seen;        /* nodes of the tree, inverted */
 	enum vmi_status status; /* of a visit to a list */
 	struct text *pool;
 };
@@ -275,10 +277,16 @@ static enum vmi_status tree_take(struct walk *walk, vmi_gva node, unsigned depth
 
 	if (!node)
 		return VMI_OK;
-	if (depth >= TREE_DEPTH_MAX || walk->visited++ >= MOUNTS_MAX) {
+	if (depth >= TREE_DEPTH_MAX || walk->seen.count >= MOUNTS_MAX) {
 		os_problem(walk->os, "the tree of mounts does not end at 0x%" PRIx64, node);
 		return VMI_OK;
 	}
+	if (map_find(&walk->seen, ~node)) {
+		os_problem(walk->os, "the tree of mounts runs in a circle at 0x%" PRIx64, node);
+		return VMI_OK;
+	}
+	if (!map_add(&walk->seen, ~node, 0))
+		return vmi_fail(err, VMI_ERR_NOMEM, "out of memory for mounts");
 	if (field_read(walk->os, node, &f->left, &left, err) ||
 	    field_read(walk->os, node, &f->right, &right, err)) {
 		os_problem(walk->os, "a part of the tree of mounts is lost: %s", err->text);
@@ -335,6 +343,7 @@ enum vmi_status vmi_mounts(struct vmi_os *os, const struct vmi_task *task,
 		vmi_mount_list_free(&found);
 	else
 		*list = found;
+	map_free(&walk->seen);
 	free(walk);
 	return st;
 }

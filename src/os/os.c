@@ -11,7 +11,6 @@
 #include "module_types.h"
 #include "swap.h"
 #include "symbols_file.h"
-#include "vmcoreinfo.h"
 
 static const vmi_gva link_text = 0xffffffff81000000, link_text_32 = 0xc1000000;
 
@@ -52,6 +51,26 @@ enum vmi_status os_u64(struct vmi_os *os, vmi_gva gva, uint64_t *value, struct v
 	return vmi_read_u64(os->vm, &os->kernel.space, gva, value, err);
 }
 
+const struct vmcoreinfo *os_vmcoreinfo(struct vmi_os *os)
+{
+	struct vmcoreinfo *info = &os->vmcoreinfo;
+
+	if (os->has_vmcoreinfo)
+		return info;
+	os->has_vmcoreinfo = true;
+	*info = vmcoreinfo_of_image(os->vm);
+	if (info->text)
+		return info;
+	/* Where the table has data, this tells where the note is. */
+	const struct symbol *symbol = symbols_find(&os->kernel.symbols, "vmcoreinfo_note");
+	vmi_gva at;
+	if (symbol && !os_pointer(os, symbol->gva, &at, NULL))
+		vmcoreinfo_take(info, os->vm, &os->kernel.space, at, os->release);
+	else if (!symbols_find(&os->kernel.symbols, "linux_banner"))
+		vmcoreinfo_search(info, os->vm, os->release);
+	return info;
+}
+
 enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva, struct vmi_error *err)
 {
 	const struct symbol *symbol = symbols_find(&os->kernel.symbols, name);
@@ -59,7 +78,7 @@ enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva, str
 	if (symbol)
 		*gva = symbol->gva;
 	/* Tables without symbols of data are helped out by VMCOREINFO with some. */
-	else if (!vmcoreinfo_find(os->vm, "SYMBOL", name, gva))
+	else if (!vmcoreinfo_find(os_vmcoreinfo(os), "SYMBOL", name, gva))
 		return vmi_fail(err, VMI_ERR_NOT_FOUND, "the kernel has no symbol %s", name);
 	return VMI_OK;
 }
@@ -71,8 +90,9 @@ static enum vmi_status types_load(struct vmi_os *os, struct vmi_error *err)
 {
 	enum vmi_status st = types_of_kernel(os, err);
 
+	/* Without libbpf no file would help. */
 	if (st)
-		return st == VMI_ERR_NOMEM
+		return st == VMI_ERR_NOMEM || st == VMI_ERR_UNSUPPORTED
 			       ? st
 			       : vmi_wrap(
 					 err, VMI_ERR_UNSUPPORTED,
@@ -216,6 +236,7 @@ void vmi_os_close(struct vmi_os *os)
 	if (!os)
 		return;
 	absent_detach(os);
+	vmcoreinfo_deinit(&os->vmcoreinfo);
 	free(os->task_fields);
 	if (os->modules)
 		modules_deinit(os->modules);

@@ -7,6 +7,7 @@
 
 #include "kernel.h"
 #include "types.h"
+#include "vmcoreinfo.h"
 
 struct vmi_os {
 	struct vmi *vm;
@@ -15,6 +16,8 @@ struct vmi_os {
 	struct vmi_error no_types; /* then: why */
 	struct vmi_os_info info;
 	char release[128];
+	struct vmcoreinfo vmcoreinfo;
+	bool has_vmcoreinfo;                 /* it was looked for */
 	char *symbols_path, *types_path;     /* of files, where there are any: owned */
 	struct task_fields *task_fields;     /* once a task was looked at */
 	struct modules *modules;             /* once a module was looked for */
@@ -35,6 +38,9 @@ void os_problem(struct vmi_os *os, const char *fmt, ...) VMI_PRINTF(2, 3);
 /* Where a symbol of the kernel itself is. VMI_ERR_NOT_FOUND. */
 VMI_CHECKED enum vmi_status os_symbol(struct vmi_os *os, const char *name, vmi_gva *gva,
 				      struct vmi_error *err);
+
+/* What the kernel tells about itself, with the image or in its memory. */
+const struct vmcoreinfo *os_vmcoreinfo(struct vmi_os *os);
 
 /*
  * Load os->types from the BTF in the kernel's memory, found by its symbols, or by its header where

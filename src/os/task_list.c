@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "list.h"
+#include "map.h"
 #include "task.h"
 
 struct tasks {
@@ -16,57 +17,49 @@ struct tasks {
 	const struct task_fields *fields;
 	struct vmi_task *task;
 	size_t count, room, limit;
-	size_t *slots; /* by task_struct: index + 1 */
-	size_t mask;
-	bool threads;  /* not only processes */
-	size_t leader; /* whose threads are walked: an index */
+	struct map by_address; /* of the task_struct, inverted: index */
+	bool threads;          /* not only processes */
+	size_t leader;         /* whose threads are walked: an index */
 	enum vmi_status status;
 	struct vmi_error *err;
 };
 
-static size_t slot_of(const struct tasks *tasks, vmi_gva gva)
+/* The task that was taken from there, or NULL. No task is at the last address. */
+static struct vmi_task *taken(const struct tasks *tasks, vmi_gva gva)
 {
-	size_t slot = (size_t)((gva * UINT64_C(0x9e3779b97f4a7c15)) >> 24) & tasks->mask;
+	const uint64_t *index = map_find(&tasks->by_address, ~gva);
 
-	while (tasks->slots[slot] && tasks->task[tasks->slots[slot] - 1].task != gva)
-		slot = (slot + 1) & tasks->mask;
-	return slot;
+	return index ? &tasks->task[*index] : NULL;
 }
 
-static bool grow(struct tasks *tasks)
+static bool add(struct tasks *tasks, const struct vmi_task *task)
 {
-	size_t room = tasks->room ? tasks->room * 2 : 256;
-	struct vmi_task *more = realloc(tasks->task, room * sizeof(*more));
-	size_t *slots = calloc(room * 2, sizeof(*slots));
+	if (tasks->count == tasks->room) {
+		size_t room = tasks->room ? tasks->room * 2 : 256;
+		struct vmi_task *more = realloc(tasks->task, room * sizeof(*more));
 
-	if (more)
-		tasks->task = more;
-	if (!more || !slots) {
-		free(slots);
-		tasks->status =
-			vmi_fail(tasks->err, VMI_ERR_NOMEM, "out of memory for %zu tasks", room);
+		if (more) {
+			tasks->task = more;
+			tasks->room = room;
+		}
+	}
+	if (tasks->count == tasks->room ||
+	    !map_add(&tasks->by_address, ~task->task, tasks->count)) {
+		tasks->status = vmi_fail(tasks->err, VMI_ERR_NOMEM, "out of memory for %zu tasks",
+					 tasks->count);
 		return false;
 	}
-	free(tasks->slots);
-	tasks->slots = slots;
-	tasks->mask = room * 2 - 1;
-	tasks->room = room;
-	for (size_t i = 0; i < tasks->count; i++)
-		slots[slot_of(tasks, tasks->task[i].task)] = i + 1;
+	tasks->task[tasks->count++] = *task;
 	return true;
 }
 
 /* Take the task that was found in the way that `how` says. */
 static bool take(struct tasks *tasks, vmi_gva gva, uint32_t how)
 {
+	struct vmi_task task, *old = taken(tasks, gva);
 	struct vmi_error err;
-	struct vmi_task task;
 
-	if (tasks->count == tasks->room && !grow(tasks))
-		return false;
-	size_t slot = slot_of(tasks, gva);
-	if (tasks->slots[slot]) {
-		struct vmi_task *old = &tasks->task[tasks->slots[slot] - 1];
+	if (old) {
 		old->flags |= how;
 		return true;
 	}
@@ -86,9 +79,7 @@ static bool take(struct tasks *tasks, vmi_gva gva, uint32_t how)
 	if (!(task.flags & VMI_TASK_LEADER) && !tasks->threads)
 		return true;
 	task.flags |= how;
-	tasks->slots[slot] = ++tasks->count;
-	tasks->task[tasks->count - 1] = task;
-	return true;
+	return add(tasks, &task);
 }
 
 static bool visit_process(void *context, vmi_gva node)
@@ -102,13 +93,13 @@ static bool visit_thread(void *context, vmi_gva node)
 {
 	struct tasks *tasks = context;
 	vmi_gva gva = node - tasks->fields->thread_node.offset;
-	size_t at = tasks->slots[slot_of(tasks, gva)];
+	const struct vmi_task *old = taken(tasks, gva);
 
 	/* The process itself is in this list, too, and was seen in the other. */
-	if (at == tasks->leader + 1)
+	if (old == &tasks->task[tasks->leader])
 		return true;
 	/* Lists that run into one another could lead any number of times to the same threads. */
-	if (at && tasks->task[at - 1].flags & VMI_TASK_LISTED) {
+	if (old && old->flags & VMI_TASK_LISTED) {
 		os_problem(tasks->os,
 			   "the list of threads of process %d leads to what is in another list, "
 			   "at 0x%" PRIx64,
@@ -214,7 +205,7 @@ static enum vmi_status collect(struct vmi_os *os, bool threads, struct vmi_task_
 		walk_threads(&tasks);
 	if (!tasks.status)
 		walk_numbers(&tasks);
-	free(tasks.slots);
+	map_free(&tasks.by_address);
 	if (tasks.status) {
 		free(tasks.task);
 		return tasks.status;

@@ -17,7 +17,7 @@ static const struct {
 	char letter;
 } table[OPT_COUNT] = {
 	[OPT_JSON] = {"json", NULL, "one JSON object per line", 'j'},
-	[OPT_QUIET] = {"quiet", NULL, "no progress bar", 'q'},
+	[OPT_QUIET] = {"quiet", NULL, "say only what goes wrong", 'q'},
 	[OPT_DRIVER] = {"driver", "NAME", "this driver, instead of the one that knows the content",
 			0},
 	[OPT_NO_MMAP] = {"no-mmap", NULL, "read the image instead of mapping it", 0},
