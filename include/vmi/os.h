@@ -47,7 +47,8 @@ struct vmi_os_options {
  * VMI_ERR_NOT_FOUND  nothing there is a kernel that we know
  * VMI_ERR_IO, VMI_ERR_CORRUPT  a file of the options cannot be had or is not what it should be
  *
- * On success *os is owned: vmi_os_close(), before the handle closes. `vm` is borrowed until then.
+ * On success *os is owned: vmi_os_close(), before the handle closes. `vm` is borrowed until then,
+ * and its pager is this os (vmi_absent_read()) until another is set.
  */
 VMI_API VMI_CHECKED enum vmi_status vmi_os_open(struct vmi_os **os, struct vmi *vm,
 						const struct vmi_os_options *options,
