@@ -167,8 +167,9 @@ const char *vmi_absence_name(enum vmi_absence why)
 	return "other";
 }
 
-enum vmi_status vmi_absent_page(struct vmi_os *os, const struct vmi_translation *translation,
-				struct vmi_absent_page *page, struct vmi_error *err)
+/* What the entry says; whose the swap area is remains to be asked. */
+static enum vmi_status entry_decode(struct vmi_os *os, const struct vmi_translation *translation,
+				    struct vmi_absent_page *page, struct vmi_error *err)
 {
 	if (translation->status != VMI_ERR_NOT_PRESENT)
 		return vmi_fail(err, VMI_ERR_ARG, "that the page is not present is not why: %s",
@@ -180,9 +181,17 @@ enum vmi_status vmi_absent_page(struct vmi_os *os, const struct vmi_translation 
 		rules_fill(os, os->absent_rules);
 	}
 	absent_decode(os->absent_rules, translation->entry, translation->level, page);
-	if (page->why == VMI_ABSENT_SWAP && swap_area_is_zram(os, page->type))
-		page->why = VMI_ABSENT_ZRAM;
 	return VMI_OK;
+}
+
+enum vmi_status vmi_absent_page(struct vmi_os *os, const struct vmi_translation *translation,
+				struct vmi_absent_page *page, struct vmi_error *err)
+{
+	enum vmi_status st = entry_decode(os, translation, page, err);
+
+	if (!st && page->why == VMI_ABSENT_SWAP && swap_area_is_zram(os, page->type))
+		page->why = VMI_ABSENT_ZRAM;
+	return st;
 }
 
 enum vmi_status vmi_absent_read(struct vmi_os *os, vmi_gva gva,
@@ -190,7 +199,7 @@ enum vmi_status vmi_absent_read(struct vmi_os *os, vmi_gva gva,
 				struct vmi_error *err)
 {
 	struct vmi_absent_page page;
-	enum vmi_status st = vmi_absent_page(os, translation, &page, err);
+	enum vmi_status st = entry_decode(os, translation, &page, err);
 
 	if (st)
 		return st;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Members of the kernel's structures, by name, with alternatives for its versions. */
 
-#include <stdio.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fields.h"

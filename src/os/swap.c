@@ -38,6 +38,10 @@ static enum vmi_status swap_load(struct vmi_os *os, struct vmi_error *err)
 		{"swap_table", "entries", TO(table_entries), true},
 		{"block_device", "bd_disk", TO(bd_disk), false},
 		{"gendisk", "disk_name", TO(disk_name), false},
+		{"address_space", "i_pages.xa_head", TO(space_head), true},
+		{"address_space", "", TO(space_size), true},
+		{"page", "flags", TO(page_flags), true},
+		{"page", "private", TO(page_private), true},
 	};
 
 	if (os->swap)

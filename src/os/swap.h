@@ -13,7 +13,9 @@ struct swap {
 	struct field table_entries;       /* how many of them, where that is told */
 	struct field zero_bitmap;         /* of a cluster, where words have no room */
 	struct field bd_disk, disk_name;
-	struct zram_layout *zram; /* once it was asked for */
+	struct field space_head, space_size;   /* of a struct address_space */
+	struct field page_flags, page_private; /* of a struct page */
+	struct zram_layout *zram;              /* once it was asked for */
 };
 
 /* NULL is allowed. */

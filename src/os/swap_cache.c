@@ -23,31 +23,10 @@ enum {
 	FRAME_BITS = 40,  /* SWAP_CACHE_PFN_BITS, with 5-level tables built in */
 };
 
-struct cache_fields {
-	struct field head, space_size; /* of a struct address_space */
-	struct field flags, private;   /* of a struct page */
-};
-
 struct cache_walk {
 	struct xarray_walk array; /* first */
 	vmi_gva found;
 };
-
-#define TO(member) offsetof(struct cache_fields, member)
-
-static bool resolve(struct vmi_os *os, struct cache_fields *fields)
-{
-	static const struct field_want wants[] = {
-		{"address_space", "i_pages.xa_head", TO(head), false},
-		{"address_space", "", TO(space_size), false},
-		{"page", "flags", TO(flags), false},
-		{"page", "private", TO(private), false},
-	};
-
-	return !fields_resolve(os, wants, sizeof(wants) / sizeof(*wants), fields, NULL);
-}
-
-#undef TO
 
 static bool on_page(void *context, uint64_t index, vmi_gva pointer)
 {
@@ -65,7 +44,7 @@ static void on_lost(void *context, vmi_gva node, const char *why)
 }
 
 /* The struct page at `index` of a space of the area, or 0. */
-static vmi_gva space_find(struct vmi_os *os, const struct cache_fields *fields,
+static vmi_gva space_find(struct vmi_os *os, const struct swap *swap,
 			  const struct swap_place *place, uint64_t index)
 {
 	struct cache_walk walk = {.array = {os, NODES_MAX, on_page, on_lost}};
@@ -75,8 +54,8 @@ static vmi_gva space_find(struct vmi_os *os, const struct cache_fields *fields,
 	if (os_symbol(os, "swapper_spaces", &space, NULL) ||
 	    os_pointer(os, space + (uint64_t)place->area * width, &space, NULL) || !space)
 		return 0;
-	space += place->offset / SPACE_PAGES * fields->space_size.size;
-	if (field_read(os, space, &fields->head, &head, NULL) ||
+	space += place->offset / SPACE_PAGES * swap->space_size.size;
+	if (field_read(os, space, &swap->space_head, &head, NULL) ||
 	    xarray_walk_kernel(&walk.array, head, index, index, NULL))
 		return 0;
 	return walk.found;
@@ -94,28 +73,28 @@ static vmi_gva word_page(struct vmi_os *os, uint64_t word)
 }
 
 /* Has the page been read? Before that it holds anything. */
-static bool is_up_to_date(struct vmi_os *os, const struct cache_fields *fields, vmi_gva page)
+static bool is_up_to_date(struct vmi_os *os, const struct swap *swap, vmi_gva page)
 {
 	uint64_t flags;
 
-	return !field_read(os, page, &fields->flags, &flags, NULL) &&
+	return !field_read(os, page, &swap->page_flags, &flags, NULL) &&
 	       (flags & enumerator_bit(os, "enum pageflags", "PG_uptodate"));
 }
 
 /* The frame of a folio, whose first struct page is at `page`, that has the page. */
-static bool folio_find(struct vmi_os *os, const struct cache_fields *fields, vmi_gva page,
+static bool folio_find(struct vmi_os *os, const struct swap *swap, vmi_gva page,
 		       const struct swap_place *place, vmi_gfn *gfn)
 {
 	unsigned shift = os->kernel.pointer_size * 8 - VALUE_LOST - TYPE_BITS;
 	uint64_t entry;
 
-	if (field_read(os, page, &fields->private, &entry, NULL) || entry >> shift != place->area ||
-	    os_frame_of_page(os, page, gfn, NULL))
+	if (field_read(os, page, &swap->page_private, &entry, NULL) ||
+	    entry >> shift != place->area || os_frame_of_page(os, page, gfn, NULL))
 		return false;
 	uint64_t first = entry & ((UINT64_C(1) << shift) - 1);
 
 	if (place->offset < first || place->offset - first >= FOLIO_PAGES ||
-	    !is_up_to_date(os, fields, page))
+	    !is_up_to_date(os, swap, page))
 		return false;
 	*gfn += place->offset - first;
 	return true;
@@ -124,19 +103,20 @@ static bool folio_find(struct vmi_os *os, const struct cache_fields *fields, vmi
 bool swap_cache_find(struct vmi_os *os, const struct swap *swap, const struct swap_place *place,
 		     vmi_gfn *gfn)
 {
-	struct cache_fields fields;
 	uint64_t word;
 	vmi_gva page;
 
-	if (!os->types || !resolve(os, &fields))
+	if (!swap->page_flags.is_there || !swap->page_private.is_there)
 		return false;
 	if (swap->table.is_there) {
 		page = swap_table_word(os, swap, place, &word) ? word_page(os, word) : 0;
+	} else if (!swap->space_head.is_there || !swap->space_size.is_there) {
+		return false;
 	} else {
-		page = space_find(os, &fields, place, place->offset);
+		page = space_find(os, swap, place, place->offset);
 		/* Since 6.10 pages are numbered within their space. */
 		if (!page)
-			page = space_find(os, &fields, place, place->offset % SPACE_PAGES);
+			page = space_find(os, swap, place, place->offset % SPACE_PAGES);
 	}
-	return page && folio_find(os, &fields, page, place, gfn);
+	return page && folio_find(os, swap, page, place, gfn);
 }

@@ -40,7 +40,7 @@ static const struct {
 	const char *name;
 	/* Up to `room` bytes; returns how many, 0 for a failure. NULL: not in this build. */
 	size_t (*unpack)(const uint8_t *in, size_t len, uint8_t *out, size_t room);
-	const char *library;
+	const char *needs;
 } codecs[] = {
 	{"lzo", lzo_unpack, ""},          {"lzo-rle", lzo_unpack, ""},
 	{"lz4", lz4_unpack, "liblz4"},    {"lz4hc", lz4_unpack, "liblz4"},
@@ -57,7 +57,7 @@ enum vmi_status page_unpack(const char *compressor, const uint8_t *bytes, size_t
 			return vmi_fail(
 				err, VMI_ERR_UNSUPPORTED,
 				"it is packed by %s, which needs %s, which this build lacks",
-				compressor, codecs[i].library);
+				compressor, codecs[i].needs);
 		if (len > VMI_PAGE_SIZE ||
 		    codecs[i].unpack(bytes, len, page, VMI_PAGE_SIZE) != VMI_PAGE_SIZE)
 			return vmi_fail(err, VMI_ERR_CORRUPT,
