@@ -6,7 +6,7 @@
 #include "check.h"
 #include "tables.h"
 
-enum { TABLES = 0x100000, MEMORY = 0x10000, AT = 0x400000, MARK = 0x7000 };
+enum { TABLES = 0x100000, MEMORY = 0x10000, AT = 0x400000, MARK = 0x7000, SPOT = 0x234 };
 
 struct setting {
 	struct fake *fake;
@@ -16,6 +16,7 @@ struct setting {
 	enum vmi_status answer;
 	unsigned asked;
 	vmi_gva last;
+	bool has_spot; /* one byte at SPOT of each page is 'S' */
 };
 
 static enum vmi_status answer(void *context, const struct vmi_space *space, vmi_gva gva,
@@ -34,6 +35,8 @@ static enum vmi_status answer(void *context, const struct vmi_space *space, vmi_
 	if (s->answer)
 		return vmi_fail(err, s->answer, "the attic is locked");
 	memset(page, (int)(gva >> 12 & 0xff) | 1, VMI_PAGE_SIZE);
+	if (s->has_spot)
+		((char *)page)[SPOT] = 'S';
 	return VMI_OK;
 }
 
@@ -79,6 +82,26 @@ static void test_read(void **state)
 	struct vmi_translation to;
 	assert_int_equal(vmi_translate(s.vm, &s.tables.space, AT + 0x1000, &to, &err),
 			 VMI_ERR_NOT_PRESENT);
+	end(&s);
+}
+
+static void test_within_a_page(void **state)
+{
+	struct vmi_string string;
+	struct vmi_error err;
+	struct setting s;
+	uint8_t bytes[3];
+
+	(void)state;
+	begin(&s);
+	s.has_spot = true;
+	CHECK_OK(vmi_read_bytes(s.vm, &s.tables.space, AT + 0x1000 + SPOT - 1, bytes, 3, NULL,
+				&err));
+	assert_memory_equal(bytes, "\1S\1", 3);
+	CHECK_OK(vmi_string_read(s.vm, &s.tables.space, AT + 0x2000 + SPOT, VMI_LATIN1, 2, &string,
+				 &err));
+	assert_string_equal(string.text, "S\3");
+	vmi_string_free(&string);
 	end(&s);
 }
 
@@ -163,9 +186,8 @@ static void test_ranges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_string),
+		cmocka_unit_test(test_read),     cmocka_unit_test(test_within_a_page),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_string),
 		cmocka_unit_test(test_ranges),
 	};
 
